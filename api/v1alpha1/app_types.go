@@ -1,0 +1,243 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AppSpec says what the system under test consists of.
+//
+// Each service and database becomes a Deployment and a Service named "<app>-<name>", so a
+// name may be used once in an App, be it by a service or by a database.
+// +kubebuilder:validation:XValidation:rule="!has(self.services) || !has(self.databases) || self.services.all(s, !self.databases.exists(d, d.name == s.name))",message="a service and a database have the same name: give every service and database of an App a name of its own"
+type AppSpec struct {
+	// services are the programs under test.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Services []ServiceSpec `json:"services,omitempty"`
+
+	// databases are the PostgreSQL databases that the services use.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Databases []DatabaseSpec `json:"databases,omitempty"`
+}
+
+// ServiceSpec is one service of the system under test.
+// +kubebuilder:validation:XValidation:rule="!self.image.contains('@') && !self.image.substring(self.image.lastIndexOf('/') + 1).contains(':')",message="image must not carry a tag or digest: write the repository in image (my-org/web) and the tag in version (v1.2.0 or sha256:...)",fieldPath=".image"
+type ServiceSpec struct {
+	// name of the service, a DNS label. Tests call the service by it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=61
+	// +kubebuilder:validation:XValidation:rule="!format.dns1035Label().validate(self).hasValue()",message="name must be a DNS label: lower case letters, digits and '-', beginning with a letter and not ending with '-', such as web-api"
+	Name string `json:"name"`
+
+	// image is the repository of the container image, without tag or digest.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image"`
+
+	// version is the tag of the image, or its digest when it begins with "sha256:".
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(sha256:[a-f0-9]{64}|[A-Za-z0-9_][A-Za-z0-9_.-]*)$')",message="version must be an image tag such as v1.2.0, or a digest such as sha256: followed by 64 hexadecimal digits"
+	Version string `json:"version"`
+
+	// replicas is the number of Pods. When it is left out, a new service gets one, and whoever
+	// scales it later (a HorizontalPodAutoscaler, say) keeps the last word.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// port on which the service listens, and on which its Service answers.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port"`
+
+	// envVars are the environment variables of the service's container.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=256
+	EnvVars map[string]string `json:"envVars,omitempty"`
+}
+
+// DatabaseSpec is one PostgreSQL database of the system under test.
+type DatabaseSpec struct {
+	// name of the database, a DNS label. Tests connect to it by "<app>-<name>" or by the name alone.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=61
+	// +kubebuilder:validation:XValidation:rule="!format.dns1035Label().validate(self).hasValue()",message="name must be a DNS label: lower case letters, digits and '-', beginning with a letter and not ending with '-', such as orders-db"
+	Name string `json:"name"`
+
+	// image is the PostgreSQL image with its tag or digest, such as postgres:15. It must honour
+	// POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB and hold psql and pg_isready.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image"`
+
+	// port on which PostgreSQL listens.
+	// +optional
+	// +default=5432
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+
+	// credentials of the database: the keys user, password and dbname. They are put into the
+	// Secret "<app>-<name>", and the database is made with them.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="'user' in self && 'password' in self && 'dbname' in self",message="credentials must have the keys user, password and dbname"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['user', 'password', 'dbname'])",message="credentials may have only the keys user, password and dbname"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(self[k]) > 0)",message="credentials must not be empty: give user, password and dbname a value each"
+	// +kubebuilder:validation:MaxProperties=3
+	Credentials map[string]string `json:"credentials"`
+
+	// initSQL makes the schema. It is run once by psql, in one transaction, when the database
+	// accepts connections and before the services start for the first time; changed SQL is run again.
+	// +optional
+	// +kubebuilder:validation:MaxLength=900000
+	InitSQL string `json:"initSQL,omitempty"`
+}
+
+// AppPhase sums up the conditions of an App in one word.
+// +kubebuilder:validation:Enum=Pending;Progressing;Ready;Degraded;Failed
+type AppPhase string
+
+const (
+	// AppPending means that nothing of the App has been made yet.
+	AppPending AppPhase = "Pending"
+	// AppProgressing means that databases, schemas or services are on their way to what the spec says.
+	AppProgressing AppPhase = "Progressing"
+	// AppReady means that everything runs as the spec says.
+	AppReady AppPhase = "Ready"
+	// AppDegraded means that something that should run does not, and may recover.
+	AppDegraded AppPhase = "Degraded"
+	// AppFailed means that the App can't become ready before its spec is changed.
+	AppFailed AppPhase = "Failed"
+)
+
+// AppStatus is what was last seen of the App.
+type AppStatus struct {
+	// observedGeneration is the generation of the spec that this status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// phase sums up the conditions in one word.
+	// +optional
+	Phase AppPhase `json:"phase,omitempty"`
+
+	// readyServices is the number of ready services and the number wanted, such as "2/2".
+	// +optional
+	ReadyServices string `json:"readyServices,omitempty"`
+
+	// readyDatabases is the number of ready databases and the number wanted, such as "1/1".
+	// +optional
+	ReadyDatabases string `json:"readyDatabases,omitempty"`
+
+	// services are the services as they run, in the order of the spec.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Services []ServiceStatus `json:"services,omitempty"`
+
+	// databases are the databases as they run, in the order of the spec.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Databases []DatabaseStatus `json:"databases,omitempty"`
+
+	// conditions are Ready, SchemaReady and Progressing.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ServiceStatus is one service as it runs.
+type ServiceStatus struct {
+	// name of the service, as in the spec.
+	Name string `json:"name"`
+	// image that the last rollout was made with, with its tag or digest.
+	// +optional
+	Image string `json:"image,omitempty"`
+	// desiredReplicas is the number of Pods that should run.
+	// +optional
+	DesiredReplicas int32 `json:"desiredReplicas"`
+	// readyReplicas is the number of ready Pods, of whatever version.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+	// address at which the service answers inside the cluster, "<host>:<port>".
+	// +optional
+	Address string `json:"address,omitempty"`
+	// ready is true when every wanted Pod runs the current version, is ready, and no old one is left.
+	// +optional
+	Ready bool `json:"ready"`
+	// message says why the service is not ready, in the words of the cluster.
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// DatabaseStatus is one database as it runs.
+type DatabaseStatus struct {
+	// name of the database, as in the spec.
+	Name string `json:"name"`
+	// address at which the database answers inside the cluster, "<host>:<port>".
+	// +optional
+	Address string `json:"address,omitempty"`
+	// ready is true when the database accepts connections and has its schema.
+	// +optional
+	Ready bool `json:"ready"`
+	// schemaHash is the hash of the initSQL that was applied last.
+	// +optional
+	SchemaHash string `json:"schemaHash,omitempty"`
+	// message says why the database is not ready, in the words of the cluster or of psql.
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// App is a system under test: its services, its databases and their schema.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=topas
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Services",type=string,JSONPath=`.status.readyServices`
+// +kubebuilder:printcolumn:name="Databases",type=string,JSONPath=`.status.readyDatabases`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="!format.dns1035Label().validate(self.metadata.name).hasValue()",message="the name of an App must be a DNS label: lower case letters, digits and '-', beginning with a letter and not ending with '-', at most 63 characters"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.services) || self.spec.services.all(s, size(self.metadata.name) + size(s.name) < 63)",message="<app>-<service> is the name of the Service and must fit into 63 characters: shorten the name of the App or of the service"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.databases) || self.spec.databases.all(d, size(self.metadata.name) + size(d.name) < 63)",message="<app>-<database> is the name of the Service and must fit into 63 characters: shorten the name of the App or of the database"
+type App struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says what the system under test consists of.
+	// +required
+	Spec AppSpec `json:"spec"`
+
+	// status is what was last seen of it.
+	// +optional
+	Status AppStatus `json:"status,omitempty"`
+}
+
+// AppList is a list of Apps.
+// +kubebuilder:object:root=true
+type AppList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []App `json:"items"`
+}

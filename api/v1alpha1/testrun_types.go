@@ -1,0 +1,172 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TestRunSpec is one execution of one Lua script against one App.
+// +kubebuilder:validation:XValidation:rule="has(self.script) != has(self.git)",message="give the test either inline in script or by git (url, path, revision): exactly one of them"
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the spec of a TestRun can't be changed: make a new TestRun"
+type TestRunSpec struct {
+	// appName is the App in the same namespace that the script tests.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	AppName string `json:"appName"`
+
+	// script is the Lua source of the test.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=262144
+	Script string `json:"script,omitempty"`
+
+	// git says where the script lies in a git repository.
+	// +optional
+	Git *GitSource `json:"git,omitempty"`
+
+	// files are given to the script beside it: file name -> content, such as Postman collections
+	// and Lua modules. A name may hold folders, as in "tests/api-tests.json". All files and the
+	// script together must stay below 1 MiB.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=256
+	// +kubebuilder:validation:XValidation:rule="self.all(f, size(f) <= 253 && f.matches('^[A-Za-z0-9_ @+=,-][A-Za-z0-9_. @+=,-]*(/[A-Za-z0-9_ @+=,-][A-Za-z0-9_. @+=,-]*)*$'))",message="the name of a file must be a relative path such as tests/api-tests.json, of at most 253 letters, digits and _ . @ + = , - or space, no part of it beginning with a dot"
+	Files map[string]string `json:"files,omitempty"`
+
+	// timeout is how long the script may run, as a Go duration from 1s to 24h, such as "90s" or "10m".
+	// +optional
+	// +default="10m"
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be a duration from 1s to 24h, such as 90s or 10m"
+	Timeout string `json:"timeout,omitempty"`
+}
+
+// GitSource is a file in a git repository.
+type GitSource struct {
+	// url of the repository: https://, http:// or ssh://.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(https?|ssh)://.+') || self.matches('^[A-Za-z0-9_.-]+@[^:/]+:.+')",message="url must begin with https://, http:// or ssh://, or have the form user@host:path"
+	URL string `json:"url"`
+
+	// path of the script inside the repository.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('/') && !self.split('/').exists(p, p == '..')",message="path must stay inside the repository: write it relative to the root and without '..', such as tests/upgrade_test.lua"
+	Path string `json:"path"`
+
+	// revision is a branch, a tag, or a full or short commit SHA. Without it, the default branch is taken.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Revision string `json:"revision,omitempty"`
+}
+
+// TestRunState is where a run stands.
+// +kubebuilder:validation:Enum=Pending;Running;Passed;Failed;Error
+type TestRunState string
+
+const (
+	// TestRunPending means that the run waits for a free slot, or for its Pod to start.
+	TestRunPending TestRunState = "Pending"
+	// TestRunRunning means that the script runs.
+	TestRunRunning TestRunState = "Running"
+	// TestRunPassed means that the script ran to its end without an error.
+	TestRunPassed TestRunState = "Passed"
+	// TestRunFailed means that the test ran and the system under test did not hold.
+	TestRunFailed TestRunState = "Failed"
+	// TestRunError means that the test could not be judged.
+	TestRunError TestRunState = "Error"
+)
+
+// Finished reports whether the state is final.
+func (s TestRunState) Finished() bool {
+	return s == TestRunPassed || s == TestRunFailed || s == TestRunError
+}
+
+// TestRunStatus is what became of the run.
+type TestRunStatus struct {
+	// observedGeneration is the generation of the spec that this status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// state is Pending, Running, Passed, Failed or Error.
+	// +optional
+	State TestRunState `json:"state,omitempty"`
+
+	// reason is one CamelCase word for the state, such as AssertionFailed or AppNotFound.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// message is the first failure, with file and line where there is one.
+	// +optional
+	Message string `json:"message,omitempty"`
+
+	// startTime is when the script was started.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+
+	// completionTime is when the verdict was there.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+
+	// duration is the time from startTime to completionTime, as a Go duration such as "12.3s".
+	// +optional
+	Duration string `json:"duration,omitempty"`
+
+	// podName is the Pod in which the script runs, in the namespace of the run.
+	// +optional
+	PodName string `json:"podName,omitempty"`
+
+	// gitCommit is the full SHA that git.revision was resolved to.
+	// +optional
+	GitCommit string `json:"gitCommit,omitempty"`
+
+	// appVersions are the versions of the App's services when the run was started: service -> version.
+	// +optional
+	AppVersions map[string]string `json:"appVersions,omitempty"`
+
+	// conditions are Admitted and Complete.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// TestRun is one execution of one Lua script against one App.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=topas,shortName=tr
+// +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.spec.appName`
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`
+// +kubebuilder:printcolumn:name="Duration",type=string,JSONPath=`.status.duration`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 58 && !format.dns1123Label().validate(self.metadata.name).hasValue()",message="the name of a TestRun must be a DNS label: lower case letters, digits and '-', at most 58 characters"
+type TestRun struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says which script runs against which App. It can't be changed.
+	// +required
+	Spec TestRunSpec `json:"spec"`
+
+	// status is what became of the run.
+	// +optional
+	Status TestRunStatus `json:"status,omitempty"`
+}
+
+// TestRunList is a list of TestRuns.
+// +kubebuilder:object:root=true
+type TestRunList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []TestRun `json:"items"`
+}
