@@ -1,0 +1,74 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+// Package contract holds what the manager, the runner and kctrl agree on: exit codes,
+// environment variables, mount paths, and the result that a runner leaves behind.
+package contract
+
+// Exit codes of the runner. They are the verdict when no result can be read.
+const (
+	ExitPassed = 0
+	ExitFailed = 1
+	ExitError  = 2
+)
+
+// Names of the containers in the Pod of a run.
+const (
+	// RunnerContainer runs the script.
+	RunnerContainer = "runner"
+	// FetchContainer is the init container that clones the git source.
+	FetchContainer = "fetch"
+)
+
+// Environment variables with which the manager tells the runner what to do.
+const (
+	// EnvRun is the name of the TestRun.
+	EnvRun = "TOPAS_RUN"
+	// EnvNamespace is the namespace of the TestRun, its App and the Pod.
+	EnvNamespace = "TOPAS_NAMESPACE"
+	// EnvApp is the name of the App under test.
+	EnvApp = "TOPAS_APP"
+	// EnvTimeout is how long the script may run, as a Go duration.
+	EnvTimeout = "TOPAS_TIMEOUT"
+	// EnvScript is the path of the script, relative to the first of the roots in EnvRoots.
+	EnvScript = "TOPAS_SCRIPT"
+	// EnvRoots are the folders that the script's files and modules are read from, separated
+	// by ":". Nothing outside them is read.
+	EnvRoots = "TOPAS_ROOTS"
+	// EnvGitURL, EnvGitPath and EnvGitRevision say what the fetch container clones.
+	EnvGitURL      = "TOPAS_GIT_URL"
+	EnvGitPath     = "TOPAS_GIT_PATH"
+	EnvGitRevision = "TOPAS_GIT_REVISION"
+)
+
+// Paths inside the Pod of a run.
+const (
+	// BundleDir holds the inline script and the files of the TestRun.
+	BundleDir = "/topas/bundle"
+	// SourceDir holds the clone of the git source.
+	SourceDir = "/topas/source"
+	// TempDir is the one place besides SourceDir that can be written to.
+	TempDir = "/tmp"
+	// TerminationLog is where the kubelet reads the termination message from.
+	TerminationLog = "/dev/termination-log"
+	// NewmanDir holds node_modules with Newman in the runner image.
+	NewmanDir = "/opt/topas/newman"
+)
+
+// DefaultScriptName is the file name of an inline script that was given none.
+const DefaultScriptName = "script.lua"
+
+// Reasons that the runner gives in a Result. The API's list of reasons holds them all.
+const (
+	ReasonPassed          = "Passed"
+	ReasonAssertionFailed = "AssertionFailed"
+	ReasonScriptError     = "ScriptError"
+	ReasonTimeout         = "Timeout"
+	ReasonScriptInvalid   = "ScriptInvalid"
+	ReasonScriptNotFound  = "ScriptNotFound"
+	ReasonGitFailed       = "GitFailed"
+	ReasonTerminated      = "Terminated"
+	ReasonRunnerFailed    = "RunnerFailed"
+)
