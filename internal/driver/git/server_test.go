@@ -1,0 +1,106 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package git_test
+
+import (
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	user     = "tester"
+	password = "s3cret/päss"
+)
+
+// server is git's own HTTP backend in front of a folder of repositories. Those below /private/ want a password.
+type server struct {
+	url string
+	dir string
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	dir := t.TempDir()
+	backend := &cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(run(t, dir, "git", "--exec-path")), "git-http-backend"),
+		Env:  []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1"},
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/private/") {
+			if u, p, ok := r.BasicAuth(); !ok || u != user || p != password {
+				w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+				http.Error(w, "<html>a long page</html>", http.StatusUnauthorized)
+				return
+			}
+		}
+		backend.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	return &server{url: srv.URL, dir: dir}
+}
+
+// repository is one that is pushed to by hand.
+type repository struct {
+	t    *testing.T
+	dir  string
+	bare string
+}
+
+// newRepository makes an empty repository on the server, and a clone of it to work in.
+func (s *server) newRepository(t *testing.T, name string) *repository {
+	t.Helper()
+	r := &repository{t: t, dir: t.TempDir(), bare: filepath.Join(s.dir, name)}
+	run(t, s.dir, "git", "init", "-q", "--bare", "--initial-branch=main", r.bare)
+	run(t, r.dir, "git", "init", "-q", "--initial-branch=main", ".")
+	r.git("config", "user.name", "Test")
+	r.git("config", "user.email", "test@example.com")
+	r.git("remote", "add", "origin", r.bare)
+	return r
+}
+
+func (r *repository) git(args ...string) string {
+	r.t.Helper()
+	return strings.TrimSpace(run(r.t, r.dir, "git", args...))
+}
+
+// commit writes files, name -> content, commits them and returns the SHA.
+func (r *repository) commit(files map[string]string) string {
+	r.t.Helper()
+	for name, content := range files {
+		path := filepath.Join(r.dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			r.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	r.git("add", "-A")
+	r.git("commit", "-q", "-m", "change")
+	return r.git("rev-parse", "HEAD")
+}
+
+func (r *repository) push() { r.t.Helper(); r.git("push", "-q", "--all"); r.git("push", "-q", "--tags") }
+
+func run(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out)
+}
