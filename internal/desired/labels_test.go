@@ -1,0 +1,28 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package desired
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+)
+
+func TestImage(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("0a", 32)
+	for _, tc := range []struct{ reason, image, version, want string }{
+		{"a tag", "my-org/web", "v1.2.0", "my-org/web:v1.2.0"},
+		{"a registry with a port", "localhost:5000/web", "1", "localhost:5000/web:1"},
+		{"a digest is joined by @", "my-org/web", digest, "my-org/web@" + digest},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			if got := Image(v1alpha1.ServiceSpec{Image: tc.image, Version: tc.version}); got != tc.want {
+				t.Errorf("Image() = %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
