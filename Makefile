@@ -21,6 +21,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 BIN := $(CURDIR)/bin
 BUILD := $(CURDIR)/build
 
+# What a command needs to reach the cluster: its kubeconfig, and a kubectl (the one on the PATH, or
+# else the one that comes with the cluster).
+on_cluster = KUBECONFIG="$$($(BIN)/cluster kubeconfig)" PATH="$$PATH:$$(command -v kubectl >/dev/null || $(BIN)/cluster assets)"
+
 ##@ General
 
 .PHONY: help
@@ -74,9 +78,9 @@ test-unit: test-deps assets newman ## Run the tests that need no cluster, agains
 .PHONY: test-e2e
 test-e2e: kctrl cluster-up images-load ## Run the end-to-end tests on a real cluster.
 	$(MAKE) deploy OVERLAY=test/e2e/config
-	KUBECONFIG="$$($(BIN)/cluster kubeconfig)" go test -tags e2e -count=1 -timeout 30m -v ./test/e2e
+	$(on_cluster) go test -tags e2e -count=1 -timeout 30m -v ./test/e2e
 	$(MAKE) undeploy OVERLAY=test/e2e/config
-	KUBECONFIG="$$($(BIN)/cluster kubeconfig)" go test -tags e2e -count=1 -v ./test/e2e/undeployed
+	$(on_cluster) go test -tags e2e -count=1 -v ./test/e2e/undeployed
 
 .PHONY: test-deps
 test-deps: ## Install the servers that the tests run against (Debian packages).
@@ -155,25 +159,23 @@ images-load: images cluster-up ## Load the images into the cluster.
 
 ##@ Deployment
 
-# The kubectl on the PATH, or else the one that comes with the cluster.
-kubectl = KUBECONFIG="$$($(BIN)/cluster kubeconfig)" "$$(command -v kubectl || echo "$$($(BIN)/cluster assets)/kubectl")"
 
 .PHONY: install
 install: $(BIN)/cluster ## Put the CRDs into the cluster.
-	$(kubectl) apply --server-side -k config/crd
+	$(on_cluster) kubectl apply --server-side -k config/crd
 
 .PHONY: uninstall
 uninstall: $(BIN)/cluster ## Take the CRDs, and with them every App and TestRun, out of the cluster.
-	$(kubectl) delete --ignore-not-found -k config/crd
+	$(on_cluster) kubectl delete --ignore-not-found -k config/crd
 
 .PHONY: deploy
 deploy: $(BIN)/cluster build-installer ## Put TOPAS into the cluster and wait until it is ready.
-	$(kubectl) apply --server-side --force-conflicts -f $(BUILD)/install.yaml
-	$(kubectl) -n topas-system rollout status deployment/topas-controller-manager --timeout=120s
+	$(on_cluster) kubectl apply --server-side --force-conflicts -f $(BUILD)/install.yaml
+	$(on_cluster) kubectl -n topas-system rollout status deployment/topas-controller-manager --timeout=120s
 
 .PHONY: undeploy
 undeploy: $(BIN)/cluster build-installer ## Take TOPAS out of the cluster, with every App and TestRun.
-	hack/undeploy.sh $(BUILD)/install.yaml
+	$(on_cluster) hack/undeploy.sh $(BUILD)/install.yaml
 
 ##@ Tools
 

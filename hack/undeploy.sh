@@ -2,14 +2,10 @@
 # Takes TOPAS out of the cluster. Apps and TestRuns go first, while everything that cleans up
 # after them still runs; the API server deletes what they own.
 #
-#   hack/undeploy.sh INSTALL_YAML      (KUBECONFIG and kubectl as in the Makefile)
+#   hack/undeploy.sh INSTALL_YAML      (`make undeploy` sets KUBECONFIG and the PATH)
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
-export KUBECONFIG=${KUBECONFIG:-$(bin/cluster kubeconfig)}
-kubectl=$(command -v kubectl || echo "$(bin/cluster assets)/kubectl")
-
-if "$kubectl" get crd apps.topas.dev testruns.topas.dev >/dev/null 2>&1; then
-  "$kubectl" delete testruns.topas.dev,apps.topas.dev --all --all-namespaces --cascade=foreground --timeout=120s
+if kubectl get crd apps.topas.dev testruns.topas.dev >/dev/null 2>&1; then
+  kubectl delete testruns.topas.dev,apps.topas.dev --all --all-namespaces --cascade=foreground --timeout=120s
 fi
-"$kubectl" delete --ignore-not-found --timeout=120s -f "$1"
+kubectl delete --ignore-not-found --timeout=120s -f "$1"
