@@ -21,6 +21,10 @@ const (
 	StageEnded Stage = "Ended"
 )
 
+// WaitingFetching is the WaitingReason while the source of the test is fetched. The execution has
+// started by then, and its own deadline ends it.
+const WaitingFetching = "Fetching"
+
 // Observation is what can be seen of the execution of a run, however it is carried out.
 type Observation struct {
 	Stage Stage

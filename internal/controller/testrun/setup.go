@@ -1,0 +1,73 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package testrun
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/desired"
+)
+
+// wokenBuffer is how many runs can be woken before a worker has to wait for the queue of the controller to take them.
+const wokenBuffer = 1024
+
+// SetupWithManager makes the manager reconcile TestRuns. Options say how many at a time.
+func (r *Reconciler) SetupWithManager(manager ctrl.Manager, options controller.Options) error {
+	r.slots.woken = make(chan woken, wokenBuffer)
+	err := ctrl.NewControllerManagedBy(manager).
+		For(&v1alpha1.TestRun{}, builder.WithPredicates(unfinishedRuns())).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOfPod)).
+		WatchesRawSource(source.TypedChannel(r.slots.woken, handler.TypedEnqueueRequestsFromMapFunc(wokenRun))).
+		WithOptions(options).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("setting up the controller of TestRuns: %w", err)
+	}
+	return nil
+}
+
+// unfinishedRuns lets nothing through of runs that ended long ago, of which there can be many. The change to an end, and the
+// deletion, still have a slot to free.
+func unfinishedRuns() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(e event.CreateEvent) bool { return !finished(e.Object) },
+		UpdateFunc:  func(e event.UpdateEvent) bool { return !finished(e.ObjectOld) || !finished(e.ObjectNew) },
+		DeleteFunc:  func(event.DeleteEvent) bool { return true },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+func finished(object client.Object) bool {
+	run, ok := object.(*v1alpha1.TestRun)
+	return ok && run.Status.State.Finished()
+}
+
+// runOfPod goes by the label and not by the owner, so that a Pod whose owner is gone still leads to its slot.
+func runOfPod(_ context.Context, pod client.Object) []reconcile.Request {
+	name := pod.GetLabels()[desired.LabelTestRun]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
+}
+
+func wokenRun(_ context.Context, name types.NamespacedName) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: name}}
+}

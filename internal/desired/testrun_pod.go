@@ -1,0 +1,177 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package desired
+
+import (
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/contract"
+)
+
+// runnerUser is the user of the runner image. Giving it here lets the kubelet hand the token to this user alone.
+const runnerUser = int64(65532)
+
+const (
+	volumeBundle = "bundle"
+	volumeSource = "source"
+	volumeTemp   = "tmp"
+	volumeToken  = "token"
+)
+
+// tokenDir is where every Kubernetes client looks for the credentials of its Pod.
+const tokenDir = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+// TestRunPod is the Pod that carries a run out with the given runner image.
+func TestRunPod(run *v1alpha1.TestRun, image string) (*corev1.Pod, error) {
+	timeout, err := TestRunTimeout(run)
+	if err != nil {
+		return nil, err
+	}
+	pod := &corev1.Pod{
+		ObjectMeta: testRunMeta(run),
+		Spec: corev1.PodSpec{
+			Containers:                    []corev1.Container{runnerContainer(run, image, timeout)},
+			RestartPolicy:                 corev1.RestartPolicyNever,
+			ActiveDeadlineSeconds:         new(int64(TestRunPodDeadline(timeout) / time.Second)),
+			TerminationGracePeriodSeconds: new(int64(30)),
+			ServiceAccountName:            RunnerName(run.Spec.AppName),
+			AutomountServiceAccountToken:  new(false),
+			EnableServiceLinks:            new(false),
+			SecurityContext:               podSecurity(),
+			Volumes:                       []corev1.Volume{bundleVolume(run), scratchVolume(volumeTemp, "256Mi"), tokenVolume()},
+		},
+	}
+	if run.Spec.Git != nil {
+		pod.Spec.InitContainers = []corev1.Container{fetchContainer(run, image)}
+		pod.Spec.Volumes = append(pod.Spec.Volumes, scratchVolume(volumeSource, "2Gi"))
+	}
+	return pod, nil
+}
+
+func runnerContainer(run *v1alpha1.TestRun, image string, timeout time.Duration) corev1.Container {
+	script, roots := TestRunScriptName(run), []string{contract.BundleDir}
+	mounts := []corev1.VolumeMount{
+		{Name: volumeBundle, MountPath: contract.BundleDir, ReadOnly: true},
+		{Name: volumeTemp, MountPath: contract.TempDir},
+		{Name: volumeToken, MountPath: tokenDir, ReadOnly: true},
+	}
+	if run.Spec.Git != nil {
+		script, roots = run.Spec.Git.Path, []string{contract.SourceDir, contract.BundleDir}
+		mounts = append(mounts, corev1.VolumeMount{Name: volumeSource, MountPath: contract.SourceDir})
+	}
+	return corev1.Container{
+		Name:  contract.RunnerContainer,
+		Image: image,
+		Args:  []string{"run"},
+		Env: []corev1.EnvVar{
+			{Name: contract.EnvRun, Value: run.Name},
+			{Name: contract.EnvNamespace, Value: run.Namespace},
+			{Name: contract.EnvApp, Value: run.Spec.AppName},
+			{Name: contract.EnvTimeout, Value: timeout.String()},
+			{Name: contract.EnvScript, Value: literal(script)},
+			{Name: contract.EnvRoots, Value: strings.Join(roots, ":")},
+		},
+		// Newman needs 300 to 400 MB.
+		Resources:                containerResources("512Mi"),
+		SecurityContext:          containerSecurity(),
+		TerminationMessagePath:   contract.TerminationLog,
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+		VolumeMounts:             mounts,
+	}
+}
+
+// fetchContainer clones the git source. It talks to the outside and has no need of the cluster, so it gets no token.
+func fetchContainer(run *v1alpha1.TestRun, image string) corev1.Container {
+	return corev1.Container{
+		Name:  contract.FetchContainer,
+		Image: image,
+		Args:  []string{"fetch"},
+		Env: []corev1.EnvVar{
+			{Name: contract.EnvRun, Value: run.Name},
+			{Name: contract.EnvNamespace, Value: run.Namespace},
+			{Name: contract.EnvGitURL, Value: literal(run.Spec.Git.URL)},
+			{Name: contract.EnvGitPath, Value: literal(run.Spec.Git.Path)},
+			{Name: contract.EnvGitRevision, Value: literal(run.Spec.Git.Revision)},
+		},
+		Resources:                containerResources("256Mi"),
+		SecurityContext:          containerSecurity(),
+		TerminationMessagePath:   contract.TerminationLog,
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: volumeSource, MountPath: contract.SourceDir},
+			{Name: volumeTemp, MountPath: contract.TempDir},
+		},
+	}
+}
+
+// literal keeps the kubelet from replacing what looks like a reference to another variable in value.
+func literal(value string) string { return strings.ReplaceAll(value, "$", "$$") }
+
+func containerResources(memory string) corev1.ResourceRequirements {
+	return corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("50m"),
+			corev1.ResourceMemory: resource.MustParse("64Mi"),
+		},
+		Limits: corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse("1"),
+			corev1.ResourceMemory: resource.MustParse(memory),
+		},
+	}
+}
+
+func podSecurity() *corev1.PodSecurityContext {
+	return &corev1.PodSecurityContext{
+		RunAsNonRoot:   new(true),
+		RunAsUser:      new(runnerUser),
+		RunAsGroup:     new(runnerUser),
+		FSGroup:        new(runnerUser),
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+func containerSecurity() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: new(false),
+		ReadOnlyRootFilesystem:   new(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}
+
+func bundleVolume(run *v1alpha1.TestRun) corev1.Volume {
+	return corev1.Volume{Name: volumeBundle, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
+		LocalObjectReference: corev1.LocalObjectReference{Name: TestRunName(run.Name)},
+		Items:                bundleItems(run),
+		DefaultMode:          new(int32(0o444)),
+	}}}
+}
+
+func scratchVolume(name, limit string) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: new(resource.MustParse(limit))}}}
+}
+
+// tokenVolume is what Kubernetes mounts into every container of a Pod by itself. It is written out here so that only
+// the runner gets it.
+func tokenVolume() corev1.Volume {
+	return corev1.Volume{Name: volumeToken, VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+		DefaultMode: new(int32(0o440)),
+		Sources: []corev1.VolumeProjection{
+			{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "token", ExpirationSeconds: new(int64(3607))}},
+			{ConfigMap: &corev1.ConfigMapProjection{
+				LocalObjectReference: corev1.LocalObjectReference{Name: "kube-root-ca.crt"},
+				Items:                []corev1.KeyToPath{{Key: "ca.crt", Path: "ca.crt"}},
+			}},
+			{DownwardAPI: &corev1.DownwardAPIProjection{Items: []corev1.DownwardAPIVolumeFile{
+				{Path: "namespace", FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.namespace"}},
+			}}},
+		},
+	}}}
+}

@@ -1,0 +1,55 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package status
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+)
+
+// setAdmitted sets Admitted, which is present from the first status on. True is good, and stays: a run doesn't give its
+// slot back before it has ended.
+func setAdmitted(s *v1alpha1.TestRunStatus, facts TestRunFacts) {
+	admitted := metav1.Condition{
+		Type:               v1alpha1.TestRunConditionAdmitted,
+		Status:             metav1.ConditionFalse,
+		Reason:             v1alpha1.ReasonQueued,
+		Message:            waitsForSlot(facts),
+		ObservedGeneration: s.ObservedGeneration,
+		LastTransitionTime: metav1.NewTime(facts.Now),
+	}
+	if facts.Admitted || meta.IsStatusConditionTrue(s.Conditions, v1alpha1.TestRunConditionAdmitted) {
+		admitted.Status = metav1.ConditionTrue
+		admitted.Reason = v1alpha1.TestRunConditionAdmitted
+		admitted.Message = "the run has a slot"
+	}
+	meta.SetStatusCondition(&s.Conditions, admitted)
+}
+
+// setComplete sets Complete, which is present from the first status on. True means that the run has ended, be it well or not.
+func setComplete(s *v1alpha1.TestRunStatus, now time.Time) {
+	complete := metav1.Condition{
+		Type:               v1alpha1.TestRunConditionComplete,
+		Status:             metav1.ConditionFalse,
+		Reason:             s.Reason,
+		Message:            s.Message,
+		ObservedGeneration: s.ObservedGeneration,
+		LastTransitionTime: metav1.NewTime(now),
+	}
+	if s.State.Finished() {
+		complete.Status = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(&s.Conditions, complete)
+}
+
+func waitsForSlot(facts TestRunFacts) string {
+	return fmt.Sprintf("all %d slots are taken: the run starts when one is free and no older run waits", facts.Slots)
+}

@@ -1,0 +1,45 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package status
+
+import (
+	"cmp"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+)
+
+// TestRunEvent is what a person would want to know of a change.
+type TestRunEvent struct {
+	// Type is Normal or Warning.
+	Type   string
+	Reason string
+	Action string
+	Note   string
+}
+
+// TestRunEventOf returns the event for a change of status, or nil when the state and its reason are the same as before.
+func TestRunEventOf(before, after v1alpha1.TestRunStatus) *TestRunEvent {
+	if before.State == after.State && before.Reason == after.Reason {
+		return nil
+	}
+	event := &TestRunEvent{Type: corev1.EventTypeNormal, Reason: after.Reason}
+	switch {
+	case after.State == v1alpha1.TestRunPassed:
+		event.Action, event.Note = "Finish", "The test passed"
+	case after.State.Finished():
+		event.Type, event.Action = corev1.EventTypeWarning, "Finish"
+		event.Note = cutText(cmp.Or(after.Message, "The test ended as "+string(after.State)), maxNote)
+	case after.State == v1alpha1.TestRunRunning:
+		event.Action, event.Note = "Run", "The script runs in Pod "+after.PodName
+	case after.Reason == v1alpha1.ReasonStarting:
+		event.Action, event.Note = "Start", "The run has a slot and is being started"
+	default:
+		event.Action, event.Note = "Queue", "The run waits for a slot"
+	}
+	return event
+}

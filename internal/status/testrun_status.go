@@ -1,0 +1,200 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package status
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/contract"
+)
+
+// maxTestRunMessage is how many bytes of a message a status keeps. The runner's own messages are shorter; the cluster's
+// need not be.
+const maxTestRunMessage = 4096
+
+// imagePullReasons are the kubelet's words for an image that it can't get.
+var imagePullReasons = []string{"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable"}
+
+// TestRunFacts is what was seen of a run.
+type TestRunFacts struct {
+	Now time.Time
+	// Admitted is true when the run has a slot, of which there are Slots.
+	Admitted bool
+	Slots    int
+	// Seen is the execution of the run.
+	Seen contract.Observation
+	// Problem is what keeps the run from being started, if anything.
+	Problem *TestRunProblem
+	// AppVersions are the versions of the App's services when the run was started; nil if it was not started just now.
+	AppVersions map[string]string
+	// StartDeadline is how long a run with a slot may take to start, and Backstop how long one may run before it is given
+	// up, because the cluster has not ended it.
+	StartDeadline time.Duration
+	Backstop      time.Duration
+}
+
+// TestRunProblem keeps a run from being started.
+type TestRunProblem struct {
+	// Reason is one of the API's reasons of a TestRun.
+	Reason  string
+	Message string
+	// Final is true when the problem ends the run. Any other may pass until the start deadline.
+	Final bool
+}
+
+// TestRun returns the status of a run of which this was seen. A run that has ended keeps its status: the first verdict
+// counts.
+func TestRun(run *v1alpha1.TestRun, facts TestRunFacts) v1alpha1.TestRunStatus {
+	s := *run.Status.DeepCopy()
+	if s.State.Finished() {
+		return s
+	}
+	s.ObservedGeneration = run.Generation
+	recordExecution(&s, facts)
+	setAdmitted(&s, facts)
+	s.State, s.Reason, s.Message = testRunState(&s, facts)
+	s.Message = cutText(s.Message, maxTestRunMessage)
+	if s.State.Finished() {
+		finish(&s, facts)
+	}
+	setComplete(&s, facts.Now)
+	return s
+}
+
+// TestRunDeadline is when the run has to be looked at again although nothing of it changes; zero if never.
+func TestRunDeadline(s v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
+	switch {
+	case s.State.Finished() || !facts.Admitted:
+		return time.Time{}
+	case s.State == v1alpha1.TestRunRunning:
+		return backstop(&s, facts)
+	default:
+		return startDeadline(&s, facts)
+	}
+}
+
+// TestRunDuration is how long the script ran; zero if it never started.
+func TestRunDuration(s v1alpha1.TestRunStatus) time.Duration {
+	took, err := time.ParseDuration(s.Duration)
+	if err != nil {
+		return 0
+	}
+	return took
+}
+
+func recordExecution(s *v1alpha1.TestRunStatus, facts TestRunFacts) {
+	s.PodName = cmp.Or(s.PodName, facts.Seen.Name)
+	s.GitCommit = cmp.Or(s.GitCommit, facts.Seen.GitCommit)
+	if s.AppVersions == nil {
+		s.AppVersions = facts.AppVersions
+	}
+	if s.StartTime == nil && !facts.Seen.Started.IsZero() {
+		s.StartTime = &metav1.Time{Time: facts.Seen.Started}
+	}
+}
+
+// testRunState decides. What has ended has a verdict, whatever else is the matter with it.
+func testRunState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.TestRunState, string, string) {
+	switch {
+	case facts.Seen.Stage == contract.StageEnded:
+		result := facts.Seen.Result
+		return v1alpha1.TestRunState(result.Verdict), cmp.Or(result.Reason, string(result.Verdict)), result.Message
+	case facts.Problem != nil && facts.Problem.Final:
+		return v1alpha1.TestRunError, facts.Problem.Reason, facts.Problem.Message
+	case facts.Seen.Stage == contract.StageRunning:
+		return runningState(s, facts)
+	case !facts.Admitted:
+		return v1alpha1.TestRunPending, v1alpha1.ReasonQueued, waitsForSlot(facts)
+	default:
+		return startingState(s, facts)
+	}
+}
+
+func runningState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.TestRunState, string, string) {
+	if end := backstop(s, facts); !facts.Now.Before(end) {
+		return v1alpha1.TestRunError, v1alpha1.ReasonPodLost, fmt.Sprintf(
+			"Pod %s should have ended by %s, and its node has reported no end", s.PodName, end.UTC().Format(time.RFC3339))
+	}
+	return v1alpha1.TestRunRunning, v1alpha1.ReasonRunning, ""
+}
+
+func startingState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.TestRunState, string, string) {
+	reason, words := v1alpha1.ReasonStartFailed, facts.Seen.WaitingReason
+	if facts.Seen.WaitingMessage != "" {
+		words = strings.TrimPrefix(facts.Seen.WaitingReason+": "+facts.Seen.WaitingMessage, ": ")
+	}
+	if slices.Contains(imagePullReasons, facts.Seen.WaitingReason) {
+		reason = v1alpha1.ReasonImagePullFailed
+	}
+	if facts.Problem != nil {
+		reason, words = facts.Problem.Reason, facts.Problem.Message
+	}
+	fetching := facts.Seen.WaitingReason == contract.WaitingFetching
+	if fetching || facts.Now.Before(startDeadline(s, facts)) {
+		return v1alpha1.TestRunPending, v1alpha1.ReasonStarting, words
+	}
+	return v1alpha1.TestRunError, reason, fmt.Sprintf("the test did not start within %s: %s",
+		shortDuration(facts.StartDeadline), cmp.Or(words, "the cluster gives no reason"))
+}
+
+// startDeadline counts from the admission, which also bounds a Pod that can't even be created.
+func startDeadline(s *v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
+	for _, c := range s.Conditions {
+		if c.Type == v1alpha1.TestRunConditionAdmitted && c.Status == metav1.ConditionTrue {
+			return c.LastTransitionTime.Add(facts.StartDeadline)
+		}
+	}
+	return facts.Now.Add(facts.StartDeadline)
+}
+
+func backstop(s *v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
+	if s.StartTime == nil {
+		return facts.Now.Add(facts.Backstop)
+	}
+	return s.StartTime.Add(facts.Backstop)
+}
+
+func finish(s *v1alpha1.TestRunStatus, facts TestRunFacts) {
+	end := facts.Seen.Ended
+	if end.IsZero() {
+		end = facts.Now
+	}
+	s.CompletionTime = &metav1.Time{Time: end}
+	if s.StartTime == nil {
+		return
+	}
+	// The kubelet's times are whole seconds; the runner knows better how long the script ran.
+	took := cmp.Or(facts.Seen.Result.Duration, max(end.Sub(s.StartTime.Time), 0))
+	s.Duration = took.Round(100 * time.Millisecond).String()
+}
+
+// cutText returns text in at most limit bytes, and no character of it cut in half.
+func cutText(text string, limit int) string {
+	const mark = " ... (cut)"
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit-len(mark)], "") + mark
+}
+
+// shortDuration is "5m" rather than "5m0s".
+func shortDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
