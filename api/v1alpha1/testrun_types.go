@@ -149,7 +149,7 @@ type TestRunStatus struct {
 // +kubebuilder:printcolumn:name="Duration",type=string,JSONPath=`.status.duration`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 58 && !format.dns1123Label().validate(self.metadata.name).hasValue()",message="the name of a TestRun must be a DNS label: lower case letters, digits and '-', at most 58 characters"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 58 && !self.metadata.name.contains('.')",message="the name of a TestRun must be a DNS label: lower case letters, digits and '-', at most 58 characters"
 type TestRun struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
