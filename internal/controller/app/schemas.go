@@ -1,0 +1,97 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package app
+
+import (
+	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/desired"
+	"github.com/topas-dev/topas/internal/status"
+)
+
+// applySchemas starts a Job for every database whose data has not got its schema yet. The Job, once made, is left alone: it
+// ends well or badly, and other SQL or other data make another one.
+func (p *pass) applySchemas(ctx context.Context) error {
+	p.schemas = map[string]string{}
+	for i, spec := range p.app.Spec.Databases {
+		if spec.InitSQL == "" {
+			continue
+		}
+		database := &p.seen.Databases[i]
+		database.Schema = &status.SchemaObservation{Hash: desired.SchemaHash(spec)}
+		p.schemas[spec.Name] = ""
+		pod := dataPod(database.Pods)
+		if pod == nil {
+			continue
+		}
+		refused, err := p.noteRefusal(p.applySchema(ctx, spec, pod, database))
+		if err != nil {
+			return err
+		}
+		if refused != "" {
+			database.Refused = refused
+		}
+	}
+	return nil
+}
+
+func (p *pass) applySchema(ctx context.Context, spec v1alpha1.DatabaseSpec, pod *corev1.Pod, database *status.DatabaseObservation) error {
+	holder := desired.DataHolder{UID: pod.UID, Host: pod.Status.PodIP}
+	name := desired.SchemaName(p.app, spec, holder)
+	p.schemas[spec.Name] = name
+	database.Schema.Job = p.children.jobs[name]
+	database.Schema.Pods = p.children.podsOfJob(name)
+	if database.Schema.Job == nil && !(database.Workload.Ready() && podReady(pod) && p.othersEnded(spec.Name, name)) {
+		return nil
+	}
+	if _, err := ensure(ctx, p, p.children.configMaps[name], desired.SchemaConfigMap(p.app, spec, holder)); err != nil {
+		return err
+	}
+	if database.Schema.Job != nil {
+		return nil
+	}
+	job, err := ensure(ctx, p, p.children.jobs[name], desired.SchemaJob(p.app, spec, holder))
+	if err != nil {
+		return err
+	}
+	database.Schema.Job = job
+	return nil
+}
+
+// othersEnded reports whether no Job of an older initSQL may still be at work in the database.
+func (p *pass) othersEnded(database, wanted string) bool {
+	for name, job := range p.children.jobs {
+		if name != wanted && job.Labels[desired.LabelName] == database && !ended(job) {
+			return false
+		}
+	}
+	return true
+}
+
+// dataPod is the Pod that holds the data of a database: the newest of those that are to stay.
+func dataPod(pods []corev1.Pod) *corev1.Pod {
+	var newest *corev1.Pod
+	for i := range pods {
+		pod := &pods[i]
+		if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		if newest == nil || pod.CreationTimestamp.After(newest.CreationTimestamp.Time) {
+			newest = pod
+		}
+	}
+	return newest
+}
+
+func podReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
