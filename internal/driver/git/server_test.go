@@ -89,7 +89,11 @@ func (r *repository) commit(files map[string]string) string {
 	return r.git("rev-parse", "HEAD")
 }
 
-func (r *repository) push() { r.t.Helper(); r.git("push", "-q", "--all"); r.git("push", "-q", "--tags") }
+func (r *repository) push() {
+	r.t.Helper()
+	r.git("push", "-q", "--all")
+	r.git("push", "-q", "--tags")
+}
 
 func run(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()

@@ -1,0 +1,144 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+// Package sut works on the system under test: the one App that a test was given.
+package sut
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+)
+
+// refreshTimeout bounds the look at the App when a host name isn't known. More than one such look a refreshInterval
+// would let a test that calls many outside hosts disturb the API server.
+const (
+	refreshTimeout  = 10 * time.Second
+	refreshInterval = time.Second
+)
+
+// Config says which App a Client works on.
+type Config struct {
+	// Kube reads, watches and updates the App. Its scheme knows v1alpha1.
+	Kube client.WithWatch
+	// Namespace and App name the App.
+	Namespace, App string
+	// Host returns the host at which a service or database of the App is reached, by its name in the App. Nil means
+	// the name inside the cluster, "<app>-<name>.<namespace>.svc".
+	Host func(name string) string
+}
+
+// NotFoundError says that the App doesn't exist.
+type NotFoundError struct{ Namespace, App string }
+
+// Error implements error.
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("app %q not found in namespace %q", e.App, e.Namespace)
+}
+
+// Client works on one App. It can be used by several goroutines.
+type Client struct {
+	kube client.WithWatch
+	key  client.ObjectKey
+	host func(name string) string
+	// ctx ends with the test. Looking up a host name has no context of its own.
+	ctx context.Context
+
+	mu        sync.Mutex
+	seen      *v1alpha1.App // as it was last seen; replaced, never changed
+	refreshed time.Time
+}
+
+// New returns a Client that works until ctx ends. The App must exist: else the error is a *NotFoundError.
+func New(ctx context.Context, c Config) (*Client, error) {
+	s := &Client{kube: c.Kube, key: client.ObjectKey{Namespace: c.Namespace, Name: c.App}, host: c.Host, ctx: ctx}
+	if s.host == nil {
+		s.host = func(name string) string { return c.App + "-" + name + "." + c.Namespace + ".svc" }
+	}
+	if _, err := s.App(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// App returns the App as it is now. The caller must not change it.
+func (c *Client) App(ctx context.Context) (*v1alpha1.App, error) {
+	app := &v1alpha1.App{}
+	err := c.kube.Get(ctx, c.key, app)
+	if apierrors.IsNotFound(err) {
+		return nil, &NotFoundError{Namespace: c.key.Namespace, App: c.key.Name}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading app %q: %w", c.key.Name, err)
+	}
+	c.remember(app)
+	return app, nil
+}
+
+func (c *Client) remember(app *v1alpha1.App) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen, c.refreshed = app, time.Now()
+}
+
+// lastSeen returns the App as it was last seen. With fresh it is read again, unless that was done a moment ago or
+// can't be done now.
+func (c *Client) lastSeen(fresh bool) *v1alpha1.App {
+	c.mu.Lock()
+	app := c.seen
+	if !fresh || time.Since(c.refreshed) < refreshInterval {
+		c.mu.Unlock()
+		return app
+	}
+	c.refreshed = time.Now()
+	c.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(c.ctx, refreshTimeout)
+	defer cancel()
+	if current, err := c.App(ctx); err == nil {
+		return current
+	}
+	return app
+}
+
+// names lists what the App consists of, for errors.
+func names(app *v1alpha1.App) string {
+	var all []string
+	for _, s := range app.Spec.Services {
+		all = append(all, s.Name)
+	}
+	for _, d := range app.Spec.Databases {
+		all = append(all, d.Name)
+	}
+	if len(all) == 0 {
+		return "it has neither services nor databases"
+	}
+	return "it has " + strings.Join(all, ", ")
+}
+
+func service(app *v1alpha1.App, name string) *v1alpha1.ServiceSpec {
+	for i := range app.Spec.Services {
+		if app.Spec.Services[i].Name == name {
+			return &app.Spec.Services[i]
+		}
+	}
+	return nil
+}
+
+func database(app *v1alpha1.App, name string) *v1alpha1.DatabaseSpec {
+	for i := range app.Spec.Databases {
+		if app.Spec.Databases[i].Name == name {
+			return &app.Spec.Databases[i]
+		}
+	}
+	return nil
+}
