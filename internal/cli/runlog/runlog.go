@@ -1,0 +1,201 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+// Package runlog reads the log of a TestRun from its Pod: as it is now, or live and through
+// broken connections until the script has ended.
+package runlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/contract"
+)
+
+// verdictPause is how long the verdict may take after the script has ended.
+const verdictPause = 30 * time.Second
+
+// ErrDeleted is returned when the run is deleted while it is followed.
+var ErrDeleted = errors.New("the testrun was deleted")
+
+// NoLogError says that a run has no log, and Run why.
+type NoLogError struct {
+	Run *v1alpha1.TestRun
+	// WaitingFor is set when the run may still get a log. See WaitingFor.
+	WaitingFor string
+}
+
+func (e *NoLogError) Error() string {
+	if e.WaitingFor != "" {
+		return fmt.Sprintf("testrun %q has no log yet: it waits for %s", e.Run.Name, e.WaitingFor)
+	}
+	return fmt.Sprintf("testrun %q has no log: its script was never started", e.Run.Name)
+}
+
+// Options choose a part of the log.
+type Options struct {
+	Timestamps bool
+	// Tail is the number of lines from the end, of the clone's log and of the script's; nil for all.
+	Tail *int64
+	// Since leaves out what is older; zero for all.
+	Since time.Duration
+}
+
+// Reader reads logs of runs.
+type Reader struct {
+	Client client.WithWatch
+	Pods   corev1client.PodsGetter
+	Out    io.Writer
+	// Say tells the user what happens besides the log. It is never called twice at once.
+	Say func(format string, args ...any)
+
+	saying sync.Mutex
+}
+
+func (r *Reader) say(format string, args ...any) {
+	r.saying.Lock()
+	defer r.saying.Unlock()
+	r.Say(format, args...)
+}
+
+// Print writes the log as it is now. It returns a *NoLogError when no container has started.
+func (r *Reader) Print(ctx context.Context, run *v1alpha1.TestRun, opts Options) error {
+	pod, err := newestPod(ctx, r.Client, run)
+	if err != nil {
+		return err
+	}
+	started := startedContainers(pod)
+	for _, name := range started {
+		s := stream{reader: r, pod: pod, container: name, opts: opts, lines: newLines(r.Out, opts.Timestamps)}
+		if _, err := s.once(ctx, false); err != nil {
+			return fmt.Errorf("reading the log of container %s of pod %s: %w", name, pod.Name, err)
+		}
+	}
+	if len(started) == 0 {
+		return noLog(run, pod)
+	}
+	return nil
+}
+
+// Follow writes the log while it grows, from before the Pod exists until the run has its verdict,
+// and returns the run as it then is. It returns a *NoLogError when the run ended without a log.
+func (r *Reader) Follow(ctx context.Context, run *v1alpha1.TestRun, opts Options) (*v1alpha1.TestRun, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := watchRun(ctx, r.Client, run, r.say)
+	if err != nil {
+		return nil, err
+	}
+	printed := false
+	for _, name := range []string{contract.FetchContainer, contract.RunnerContainer} {
+		pod, err := r.untilStarted(ctx, w, name)
+		if noLog := (*NoLogError)(nil); printed && errors.As(err, &noLog) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if pod == nil {
+			continue
+		}
+		s := stream{reader: r, watcher: w, pod: pod, container: name, opts: opts, lines: newLines(r.Out, opts.Timestamps)}
+		if err := s.copy(ctx); err != nil {
+			return nil, err
+		}
+		printed = true
+		if name == contract.FetchContainer && cloneFailed(w.pod()) {
+			break
+		}
+	}
+	return r.verdict(ctx, w)
+}
+
+// untilStarted waits until the container has started and returns its Pod. It returns nil for a
+// container that the Pod does not have, and says what it waits for whenever that changes.
+func (r *Reader) untilStarted(ctx context.Context, w *watcher, name string) (*corev1.Pod, error) {
+	said := ""
+	for {
+		run, pod := w.run(), w.pod()
+		if run == nil {
+			return nil, ErrDeleted
+		}
+		if run.Status.State.Finished() {
+			// The two watches are not in step: the run can be seen to have ended before its Pod
+			// is seen to have started.
+			var err error
+			if pod, err = newestPod(ctx, r.Client, run); err != nil {
+				return nil, err
+			}
+		}
+		if pod != nil && !slices.Contains(containersOf(pod), name) {
+			return nil, nil
+		}
+		if pod != nil && hasStarted(pod, name) {
+			return pod, nil
+		}
+		if run.Status.State.Finished() {
+			return nil, noLog(run, pod)
+		}
+		if now := WaitingFor(run, pod); now != said {
+			said = now
+			r.say("Waiting for %s\n", now)
+		}
+		if err := w.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// verdict waits for the manager to judge a run whose log has ended.
+func (r *Reader) verdict(ctx context.Context, w *watcher) (*v1alpha1.TestRun, error) {
+	waiting, cancel := context.WithTimeout(ctx, verdictPause)
+	defer cancel()
+	for {
+		run := w.run()
+		if run == nil {
+			return nil, ErrDeleted
+		}
+		if run.Status.State.Finished() {
+			return run, nil
+		}
+		if err := w.wait(waiting); err != nil {
+			return run, ctx.Err()
+		}
+	}
+}
+
+func cloneFailed(pod *corev1.Pod) bool {
+	return pod == nil || hasFailed(pod, contract.FetchContainer)
+}
+
+func noLog(run *v1alpha1.TestRun, pod *corev1.Pod) error {
+	if run.Status.State.Finished() {
+		return &NoLogError{Run: run}
+	}
+	return &NoLogError{Run: run, WaitingFor: WaitingFor(run, pod)}
+}
+
+func startedContainers(pod *corev1.Pod) []string {
+	if pod == nil {
+		return nil
+	}
+	var started []string
+	for _, name := range containersOf(pod) {
+		if hasStarted(pod, name) {
+			started = append(started, name)
+		}
+	}
+	return started
+}
