@@ -68,6 +68,7 @@ const (
 	ReasonTimeout         = "Timeout"
 	ReasonScriptInvalid   = "ScriptInvalid"
 	ReasonScriptNotFound  = "ScriptNotFound"
+	ReasonAppNotFound     = "AppNotFound"
 	ReasonGitFailed       = "GitFailed"
 	ReasonTerminated      = "Terminated"
 	ReasonRunnerFailed    = "RunnerFailed"

@@ -19,6 +19,9 @@ import (
 	"github.com/topas-dev/topas/api/v1alpha1"
 )
 
+// connectTimeout bounds the first look at the App.
+const connectTimeout = 30 * time.Second
+
 // refreshTimeout bounds the look at the App when a host name isn't known. More than one such look a refreshInterval
 // would let a test that calls many outside hosts disturb the API server.
 const (
@@ -64,7 +67,9 @@ func New(ctx context.Context, c Config) (*Client, error) {
 	if s.host == nil {
 		s.host = func(name string) string { return c.App + "-" + name + "." + c.Namespace + ".svc" }
 	}
-	if _, err := s.App(ctx); err != nil {
+	first, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if _, err := s.App(first); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -1,0 +1,77 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/topas-dev/topas/internal/contract"
+	"github.com/topas-dev/topas/internal/lua/modules"
+	"github.com/topas-dev/topas/internal/runner"
+)
+
+type runOptions struct {
+	namespace, app, script, roots, timeout string
+	newman, kubeconfig                     string
+}
+
+func newRunCommand(r *report) *cobra.Command {
+	o := &runOptions{}
+	settings := []setting{
+		{flag: "namespace", variable: contract.EnvNamespace, usage: "the namespace of the App", value: &o.namespace},
+		{flag: "app", variable: contract.EnvApp, usage: "the App under test", value: &o.app},
+		{flag: "script", variable: contract.EnvScript, usage: "the path of the script in the first root", value: &o.script},
+		{flag: "roots", variable: contract.EnvRoots, usage: "the folders of the script's files, separated by \":\"", value: &o.roots},
+		{flag: "timeout", variable: contract.EnvTimeout, usage: "how long the script may run, such as 90s", value: &o.timeout},
+	}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the script and leave its verdict",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := complete(settings); err != nil {
+				return err
+			}
+			timeout, err := time.ParseDuration(o.timeout)
+			if err != nil || timeout <= 0 {
+				return fmt.Errorf("%s is %q, must be a duration such as 90s or 10m", contract.EnvTimeout, o.timeout)
+			}
+			r.write(runner.Run(cmd.Context(), runner.Options{
+				Roots:   filepath.SplitList(o.roots),
+				Script:  o.script,
+				Timeout: timeout,
+				Connect: o.connect,
+				Output:  cmd.OutOrStdout(),
+			}))
+			return nil
+		},
+	}
+	addFlags(cmd, settings)
+	cmd.Flags().StringVar(&o.newman, "newman", contract.NewmanDir, "the folder whose node_modules holds Newman")
+	cmd.Flags().StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file; without it, that of KUBECONFIG, or the Pod's own service account")
+	return cmd
+}
+
+func (o *runOptions) connect(ctx context.Context) (modules.Drivers, func(), error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	cluster, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{}).ClientConfig()
+	if err != nil {
+		return modules.Drivers{}, nil, fmt.Errorf("finding the cluster: %w", err)
+	}
+	return runner.Connect(ctx, runner.Environment{
+		Cluster:   cluster,
+		Namespace: o.namespace,
+		App:       o.app,
+		Newman:    o.newman,
+	})
+}

@@ -1,0 +1,54 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/driver/postman"
+	"github.com/topas-dev/topas/internal/driver/sut"
+	"github.com/topas-dev/topas/internal/lua/modules"
+)
+
+// Environment is where a test runs.
+type Environment struct {
+	// Cluster is how the API server is reached.
+	Cluster *rest.Config
+	// Namespace and App name the system under test.
+	Namespace, App string
+	// Host returns the host at which a service or database of the App is reached. Nil means its name inside the cluster.
+	Host func(name string) string
+	// Newman is the folder whose node_modules holds Newman.
+	Newman string
+}
+
+// Connect makes the drivers for one test, which work until ctx ends, and a function that frees them. An App that
+// doesn't exist is a *sut.NotFoundError.
+func Connect(ctx context.Context, e Environment) (modules.Drivers, func(), error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return modules.Drivers{}, nil, fmt.Errorf("registering the kinds of topas.dev: %w", err)
+	}
+	kube, err := client.NewWithWatch(e.Cluster, client.Options{Scheme: scheme})
+	if err != nil {
+		return modules.Drivers{}, nil, fmt.Errorf("making a client of the API server: %w", err)
+	}
+	app, err := sut.New(ctx, sut.Config{Kube: kube, Namespace: e.Namespace, App: e.App, Host: e.Host})
+	if err != nil {
+		return modules.Drivers{}, nil, err
+	}
+	drivers := modules.Drivers{
+		SUT:     app,
+		Postman: postman.New(postman.Config{Newman: e.Newman, Hosts: app}),
+	}
+	return drivers, func() {}, nil
+}
