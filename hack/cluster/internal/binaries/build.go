@@ -89,11 +89,11 @@ func (b Builder) toolchain(ctx context.Context) (string, error) {
 // The folder appears under its name only when it is complete, so that an
 // interrupted build leaves nothing that passes for a whole one.
 func (b Builder) build(ctx context.Context, set Set) error {
-	if err := os.MkdirAll(b.Cache, 0o755); err != nil {
+	draft := filepath.Join(b.Cache, ".building-"+set.Key)
+	if err := os.RemoveAll(draft); err != nil {
 		return err
 	}
-	draft, err := os.MkdirTemp(b.Cache, ".building-")
-	if err != nil {
+	if err := os.MkdirAll(draft, 0o755); err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(draft) }()
@@ -108,9 +108,6 @@ func (b Builder) build(ctx context.Context, set Set) error {
 		if err := os.Symlink(multiCall, filepath.Join(draft, name)); err != nil {
 			return err
 		}
-	}
-	if err := os.Chmod(draft, 0o755); err != nil {
-		return err
 	}
 	return os.Rename(draft, set.Dir)
 }

@@ -19,6 +19,7 @@ import (
 
 const (
 	reportInterval = 20 * time.Second
+	interruptGrace = 10 * time.Second
 	keptLines      = 40
 )
 
@@ -28,6 +29,9 @@ func (b Builder) compile(ctx context.Context, program, output string) error {
 	command := exec.CommandContext(ctx, "go", "build", "-v", "-trimpath", "-ldflags", linkFlags(), "-o", output, "./cmd/"+program)
 	command.Dir = b.Source
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly")
+	// An interrupted go waits for its compilers; a killed one leaves them behind.
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = interruptGrace
 	reader, writer := io.Pipe()
 	command.Stdout, command.Stderr = writer, writer
 
@@ -43,6 +47,9 @@ func (b Builder) compile(ctx context.Context, program, output string) error {
 	stop()
 	_ = writer.Close()
 	<-read
+	if ctx.Err() != nil {
+		return fmt.Errorf("go build ./cmd/%s was interrupted: %w", program, ctx.Err())
+	}
 	if err != nil {
 		return fmt.Errorf("go build ./cmd/%s: %w\n%s", program, err, strings.Join(tail, "\n"))
 	}

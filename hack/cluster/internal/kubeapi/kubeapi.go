@@ -25,7 +25,7 @@ import (
 
 const (
 	requestTimeout = 5 * time.Second
-	maxAnswer      = 1 << 20 // bytes
+	maxAnswer      = 16 << 20 // bytes
 	fieldManager   = "topas-cluster"
 )
 
@@ -99,6 +99,33 @@ func (c *Client) NodeReady(ctx context.Context, name string) (version string, er
 		return "", fmt.Errorf("node %s is not ready: %s: %s", name, condition.Reason, condition.Message)
 	}
 	return "", fmt.Errorf("node %s has no condition Ready yet", name)
+}
+
+// KubeletKnowsPods fails while the API server has Pods that run on the node but
+// its kubelet has none, as it is for a moment after the kubelet was started
+// again. Until then logs and exec are refused.
+func (c *Client) KubeletKnowsPods(ctx context.Context, name string) error {
+	running, err := c.count(ctx, "/api/v1/pods?limit=1&fieldSelector=status.phase%3DRunning,spec.nodeName%3D"+name)
+	if err != nil || running == 0 {
+		return err
+	}
+	known, err := c.count(ctx, "/api/v1/nodes/"+name+"/proxy/pods")
+	if err == nil && known == 0 {
+		return fmt.Errorf("the kubelet of node %s has not taken over its Pods yet", name)
+	}
+	return err
+}
+
+func (c *Client) count(ctx context.Context, path string) (int, error) {
+	text, err := c.do(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return 0, err
+	}
+	var list struct{ Items []struct{} }
+	if err := json.Unmarshal(text, &list); err != nil {
+		return 0, fmt.Errorf("parsing the list %s: %w", path, err)
+	}
+	return len(list.Items), nil
 }
 
 func (c *Client) do(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {

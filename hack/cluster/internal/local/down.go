@@ -7,12 +7,10 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/topas-dev/topas/hack/cluster/internal/lock"
@@ -55,7 +53,6 @@ func (c *Cluster) Down(ctx context.Context) error {
 func (c *Cluster) remove() error {
 	found := readRecord()
 	folders := states(found, c.paths.State)
-	sockets := shimSockets(folders)
 	for _, folder := range folders {
 		if err := c.stop(daemonsIn(folder)); err != nil {
 			return err
@@ -85,12 +82,11 @@ func (c *Cluster) remove() error {
 		}
 		_ = os.Remove(filepath.Dir(folder)) // topas/, if nothing else is in it
 	}
-	removeTraces(sockets)
+	removeTraces(folders)
 	return removeRecord()
 }
 
-// stop ends the daemons. The kubelet goes first, or it would start Pods anew;
-// the API server goes before etcd, without which it would hang.
+// stop ends Pods and daemons. The kubelet goes first, or it would start Pods anew.
 func (c *Cluster) stop(daemons process.Daemons) error {
 	if err := daemons.Stop(node.Kubelet, gracefulEnd); err != nil {
 		return err
@@ -98,8 +94,16 @@ func (c *Cluster) stop(daemons process.Daemons) error {
 	if err := c.killPods(); err != nil {
 		return err
 	}
-	if err := daemons.Stop(node.Containerd, gracefulEnd); err != nil {
-		return err
+	return stopDaemons(daemons)
+}
+
+// stopDaemons ends the daemons and leaves Pods running. The API server goes
+// before etcd, without which it would hang.
+func stopDaemons(daemons process.Daemons) error {
+	for _, name := range []string{node.Kubelet, node.Containerd} {
+		if err := daemons.Stop(name, gracefulEnd); err != nil {
+			return err
+		}
 	}
 	for _, name := range []string{
 		node.CoreDNS, node.Proxy, node.Scheduler, node.ControllerManager, node.APIServerName, node.Etcd, forwarder,
@@ -155,69 +159,4 @@ func (c *Cluster) killStrays(found *record) error {
 		return fmt.Errorf("killing the processes of the node: %w", err)
 	}
 	return c.killPods()
-}
-
-// shimSockets lists the sockets of containerd's shims. They lie in one folder
-// for all containerds of a machine, so only the state tells which are ours.
-func shimSockets(folders []string) []string {
-	var sockets []string
-	for _, folder := range folders {
-		pattern := filepath.Join(node.Layout{State: folder}.ContainerdState(), "io.containerd.runtime.v2.task", "*", "*", "address")
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			continue
-		}
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err == nil {
-				sockets = append(sockets, strings.TrimPrefix(strings.TrimSpace(string(text)), "unix://"))
-			}
-		}
-	}
-	slices.Sort(sockets)
-	return slices.Compact(sockets)
-}
-
-// removeTraces deletes what programs write to fixed places outside the state.
-// Folders go only if nobody else has put anything into them.
-func removeTraces(sockets []string) {
-	for _, socket := range sockets {
-		_ = os.Remove(socket)
-	}
-	for _, pattern := range []string{
-		"/var/lib/cni/results/" + node.Name + "-*",
-		"/var/lib/kubelet/device-plugins/kubelet.sock",
-		"/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint",
-		"/var/lib/kubelet/device-plugins/DEPRECATION",
-	} {
-		files, err := filepath.Glob(pattern)
-		if err != nil {
-			continue
-		}
-		for _, file := range files {
-			_ = os.Remove(file)
-		}
-	}
-	removeDanglingLinks("/var/log/containers")
-	for _, folder := range []string{
-		"/run/containerd/s", "/run/containerd", "/var/lib/cni/results", "/var/lib/cni/networks", "/var/lib/cni",
-		"/var/lib/kubelet/device-plugins", "/var/lib/kubelet", "/var/log/containers",
-	} {
-		_ = os.Remove(folder)
-	}
-}
-
-// The kubelet links each container's log into a folder that it does not let
-// one choose. After the logs are gone, the links lead nowhere.
-func removeDanglingLinks(folder string) {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		link := filepath.Join(folder, entry.Name())
-		if _, err := os.Stat(link); errors.Is(err, os.ErrNotExist) {
-			_ = os.Remove(link)
-		}
-	}
 }

@@ -30,6 +30,9 @@ var daemonEnv = []string{
 // start starts whatever does not run, and waits until everything works. On a
 // healthy cluster it only looks.
 func (c *Cluster) start(ctx context.Context, planned plan, made record) error {
+	if err := c.forgetDead(); err != nil {
+		return err
+	}
 	if err := c.startComponents(planned, node.Etcd, node.APIServerName, node.Containerd); err != nil {
 		return err
 	}
@@ -42,6 +45,7 @@ func (c *Cluster) start(ctx context.Context, planned plan, made record) error {
 		return err
 	}
 	if err := c.wait(ctx,
+		c.etcdHealthy(),
 		condition{"containerd", node.Containerd, c.containerd().Check},
 		condition{"the API server", node.APIServerName, api.Ready},
 	); err != nil {
@@ -57,6 +61,20 @@ func (c *Cluster) start(ctx context.Context, planned plan, made record) error {
 		return err
 	}
 	return c.wait(ctx, c.conditions(api)...)
+}
+
+// forgetDead removes the records of daemons that ended before we came, so that
+// from here on a record without a process means that one has died on us.
+func (c *Cluster) forgetDead() error {
+	for _, name := range allNames() {
+		if _, running := c.daemons.Find(name); running {
+			continue
+		}
+		if err := c.daemons.Stop(name, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Cluster) startComponents(planned plan, names ...string) error {

@@ -33,9 +33,12 @@ func (c *Cluster) Status(ctx context.Context, out io.Writer) error {
 		}
 		_, _ = fmt.Fprintf(out, "%-24s %s\n", name, state)
 	}
+	if len(failures) > 0 {
+		return errors.Join(failures...)
+	}
 	api, err := c.api(node.Layout{State: c.paths.State}, found.Port)
 	if err != nil {
-		return errors.Join(append(failures, err)...)
+		return err
 	}
 	for _, needed := range c.conditions(api) {
 		if err := c.check(ctx, needed); err != nil {

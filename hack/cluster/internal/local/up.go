@@ -21,7 +21,7 @@ import (
 
 const (
 	freshTimeout  = 3 * time.Minute
-	resumeTimeout = 90 * time.Second
+	resumeTimeout = 45 * time.Second
 )
 
 // Up brings the cluster into working order from whatever state it is in, and
@@ -49,7 +49,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 	}
 	what, reason := decide(found, c.paths.State, planned.fingerprint)
 	if what == resume {
-		err := c.resume(ctx, planned, *found.record)
+		err := c.repair(ctx, planned, *found.record)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
@@ -120,6 +120,24 @@ func (c *Cluster) create(ctx context.Context, planned plan) error {
 	}
 	c.printer.Step("the cluster is up after %s, kubeconfig %s", time.Since(started).Round(100*time.Millisecond), c.paths.Kubeconfig())
 	return nil
+}
+
+// repair starts what is dead, and if that does not help, as when a component
+// hangs, everything. Pods and images stay.
+func (c *Cluster) repair(ctx context.Context, planned plan, found record) error {
+	err := c.resume(ctx, planned, found)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	c.printer.Step("starting all components again: %v", err)
+	if err := stopDaemons(c.daemons); err != nil {
+		return err
+	}
+	// The port may have changed in the first attempt.
+	if present := readRecord(); present != nil {
+		found = *present
+	}
+	return c.resume(ctx, planned, found)
 }
 
 func (c *Cluster) resume(ctx context.Context, planned plan, found record) error {

@@ -8,6 +8,7 @@ package local
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -36,13 +37,17 @@ type condition struct {
 // can be reached by kubectl.
 func (c *Cluster) conditions(api *kubeapi.Client) []condition {
 	return []condition{
+		c.etcdHealthy(),
 		{"the API server", node.APIServerName, api.Ready},
 		{"containerd", node.Containerd, c.containerd().Check},
-		{"the kubelet", node.Kubelet, c.healthz("127.0.0.1:10248")},
-		{"kube-proxy", node.Proxy, c.healthz("127.0.0.1:10256")},
+		{"the kubelet", node.Kubelet, c.answers("127.0.0.1:10248/healthz")},
+		{"kube-proxy", node.Proxy, c.answers("127.0.0.1:10256/healthz")},
 		{"the node " + node.Name, node.Kubelet, func(ctx context.Context) error {
 			_, err := api.NodeReady(ctx, node.Name)
 			return err
+		}},
+		{"the kubelet's Pods", node.Kubelet, func(ctx context.Context) error {
+			return api.KubeletKnowsPods(ctx, node.Name)
 		}},
 		{"the default service account", node.ControllerManager, func(ctx context.Context) error {
 			return api.Exists(ctx, "/api/v1/namespaces/default/serviceaccounts/default")
@@ -125,10 +130,15 @@ func (c *Cluster) blame(component string, cause error) error {
 	return fmt.Errorf("%w\nthe end of %s:\n%s", cause, path, bytes.Join(tail, []byte("\n")))
 }
 
-func (c *Cluster) healthz(address string) func(context.Context) error {
+func (c *Cluster) etcdHealthy() condition {
+	return condition{"etcd", node.Etcd, c.answers(node.EtcdHealth)}
+}
+
+// answers asks an HTTP health check inside the namespace.
+func (c *Cluster) answers(url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		transport := &http.Transport{DialContext: c.namespace.DialContext, DisableKeepAlives: true}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/healthz", nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+url, nil)
 		if err != nil {
 			return err
 		}
@@ -155,6 +165,10 @@ func (c *Cluster) resolves(ctx context.Context) error {
 	}
 	// The final dot keeps the host's search list out.
 	addresses, err := resolver.LookupHost(ctx, name+".")
+	if failure, ok := errors.AsType[*net.DNSError](err); ok {
+		// The whole error names the host's resolver, which was not asked.
+		return fmt.Errorf("looking up %s at %s: %s", name, node.DNS, failure.Err)
+	}
 	if err != nil {
 		return fmt.Errorf("looking up %s: %w", name, err)
 	}

@@ -31,8 +31,12 @@ const (
 	// DNS is where CoreDNS listens inside the namespace.
 	DNS = Address + ":53"
 
-	etcdURL = "http://127.0.0.1:2379"
-	etcdAPI = "http://127.0.0.1:2380"
+	// EtcdHealth is where etcd tells inside the namespace how it fares.
+	EtcdHealth = etcdAddress + "/health"
+
+	etcdAddress = "127.0.0.1:2379"
+	etcdURL     = "http://" + etcdAddress
+	etcdPeerURL = "http://127.0.0.1:2380"
 )
 
 // ServerNames are the names and addresses that the API server's certificate

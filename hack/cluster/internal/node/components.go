@@ -71,9 +71,9 @@ func (l Layout) etcd() []string {
 		"--data-dir=" + l.in("etcd"),
 		"--listen-client-urls=" + etcdURL,
 		"--advertise-client-urls=" + etcdURL,
-		"--listen-peer-urls=" + etcdAPI,
-		"--initial-advertise-peer-urls=" + etcdAPI,
-		"--initial-cluster=" + Name + "=" + etcdAPI,
+		"--listen-peer-urls=" + etcdPeerURL,
+		"--initial-advertise-peer-urls=" + etcdPeerURL,
+		"--initial-cluster=" + Name + "=" + etcdPeerURL,
 		"--unsafe-no-fsync",
 		"--auto-compaction-mode=periodic",
 		"--auto-compaction-retention=10m",
@@ -101,6 +101,14 @@ func (l Layout) apiServer() []string {
 		"--service-account-issuer=https://kubernetes.default.svc." + ClusterDomain,
 		"--service-account-key-file=" + l.Cert(ServiceAccounts),
 		"--service-account-signing-key-file=" + l.Key(ServiceAccounts),
+		// Extension API servers, and the components themselves, expect these.
+		"--requestheader-client-ca-file=" + l.Cert(Authority),
+		"--requestheader-allowed-names=" + userFrontProxy,
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + l.Cert(userFrontProxy),
+		"--proxy-client-key-file=" + l.Key(userFrontProxy),
 	}
 }
 
@@ -117,6 +125,8 @@ func (l Layout) controllerManager() []string {
 		"--root-ca-file=" + l.Cert(Authority),
 		"--cluster-signing-cert-file=" + l.Cert(Authority),
 		"--cluster-signing-key-file=" + l.Key(Authority),
+		// By default it makes a folder in /usr/libexec.
+		"--flex-volume-plugin-dir=" + l.in("kubelet", "volume-plugins"),
 		"--kube-api-qps=100",
 		"--kube-api-burst=200",
 	}

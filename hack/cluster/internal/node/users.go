@@ -27,6 +27,7 @@ const (
 	userKubelet           = "kubelet"
 	userProxy             = "kube-proxy"
 	userCoreDNS           = "coredns"
+	userFrontProxy        = "front-proxy"
 )
 
 const masters = "system:masters"
@@ -45,6 +46,7 @@ func Users() map[string]pki.Identity {
 		userScheduler:         {CommonName: "system:kube-scheduler"},
 		userProxy:             {CommonName: "system:kube-proxy"},
 		userCoreDNS:           {CommonName: CoreDNSUser},
+		userFrontProxy:        {CommonName: userFrontProxy},
 		userKubelet: {
 			CommonName: "system:node:" + Name, Organizations: []string{"system:nodes"},
 			DNSNames: []string{Name}, IPs: []net.IP{net.ParseIP(Address)},
