@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -27,6 +28,20 @@ import (
 
 // wokenBuffer is how many runs can be woken before a worker has to wait for the queue of the controller to take them.
 const wokenBuffer = 1024
+
+// CacheByObject keeps the scripts of runs that have ended out of the manager's memory. The runs may be many, and nobody looks
+// at what they ran any more.
+func CacheByObject() map[client.Object]cache.ByObject {
+	return map[client.Object]cache.ByObject{&v1alpha1.TestRun{}: {Transform: func(object any) (any, error) {
+		if run, ok := object.(*v1alpha1.TestRun); ok {
+			run.ManagedFields = nil
+			if run.Status.State.Finished() {
+				run.Spec.Script, run.Spec.Files = "", nil
+			}
+		}
+		return object, nil
+	}}}
+}
 
 // SetupWithManager makes the manager reconcile TestRuns. Options say how many at a time.
 func (r *Reconciler) SetupWithManager(manager ctrl.Manager, options controller.Options) error {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -53,6 +54,9 @@ func (r *Reconciler) start(ctx context.Context, run *v1alpha1.TestRun, facts *st
 		}
 		return err
 	}
+	if err := r.recordAdmission(ctx, run, facts, app); err != nil {
+		return err
+	}
 	if err := r.checkCurrent(ctx, run); err != nil {
 		return err
 	}
@@ -66,8 +70,18 @@ func (r *Reconciler) start(ctx context.Context, run *v1alpha1.TestRun, facts *st
 	if err != nil {
 		return fmt.Errorf("starting the run: %w", err)
 	}
-	facts.Seen, facts.AppVersions = seen, versions(app)
+	facts.Seen = seen
 	return nil
+}
+
+// recordAdmission writes down that the run has a slot, before anything is made for it: the time from which its start
+// counts, and what it is about to test, can't be found out later.
+func (r *Reconciler) recordAdmission(ctx context.Context, run *v1alpha1.TestRun, facts *status.TestRunFacts, app *v1alpha1.App) error {
+	if meta.IsStatusConditionTrue(run.Status.Conditions, v1alpha1.TestRunConditionAdmitted) {
+		return nil
+	}
+	facts.AppVersions = versions(app)
+	return r.record(ctx, run, status.TestRun(run, *facts))
 }
 
 // checkCurrent makes sure that the cache has not shown an old state of a run that was started before: starting it again

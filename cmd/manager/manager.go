@@ -1,0 +1,109 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/controller/app"
+	"github.com/topas-dev/topas/internal/controller/testrun"
+	"github.com/topas-dev/topas/internal/execution/pod"
+	"github.com/topas-dev/topas/internal/metrics"
+	"github.com/topas-dev/topas/internal/queue"
+)
+
+const (
+	leaseName = "topas-manager.topas.dev"
+	// workers is how many Apps, and how many TestRuns, are reconciled at once.
+	workers = 4
+	// Many runs that start together make half a dozen requests each; the API server's own fairness is the real limit.
+	requestsPerSecond = 100
+	requestBurst      = 200
+)
+
+// newManager puts the manager together.
+func newManager(ctx context.Context, config *rest.Config, o *options) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("registering kinds: %w", err)
+		}
+	}
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = requestsPerSecond, requestBurst
+	objects := app.CacheByObject()
+	maps.Copy(objects, testrun.CacheByObject())
+	manager, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cache.Options{ByObject: objects},
+		Metrics:                       metricsOptions(o),
+		HealthProbeBindAddress:        o.probeAddress,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       o.leaderNamespace,
+		LeaderElectionReleaseOnCancel: true, // the process ends right after
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	if err := app.SetupWithManager(ctx, manager, app.Options{MaxConcurrentReconciles: workers}); err != nil {
+		return nil, err
+	}
+	if err := addTestRuns(manager, o); err != nil {
+		return nil, err
+	}
+	return manager, addChecks(manager)
+}
+
+func addTestRuns(manager ctrl.Manager, o *options) error {
+	runs := queue.New(o.maxConcurrentTests)
+	measured, err := metrics.NewTestRuns(ctrlmetrics.Registry, runs.Depth, runs.Active)
+	if err != nil {
+		return err
+	}
+	reconciler := &testrun.Reconciler{
+		Client:        manager.GetClient(),
+		Live:          manager.GetAPIReader(),
+		Execution:     &pod.Execution{Client: manager.GetClient(), Live: manager.GetAPIReader(), Image: o.runnerImage},
+		Queue:         runs,
+		Metrics:       measured,
+		Events:        manager.GetEventRecorder("topas.dev/testrun-controller"),
+		StartDeadline: o.startDeadline,
+	}
+	return reconciler.SetupWithManager(manager, controller.Options{MaxConcurrentReconciles: workers})
+}
+
+func addChecks(manager ctrl.Manager) error {
+	if err := manager.AddHealthzCheck("healthz", healthz.Ping); err != nil {
+		return fmt.Errorf("adding the health check: %w", err)
+	}
+	if err := manager.AddReadyzCheck("readyz", healthz.Ping); err != nil {
+		return fmt.Errorf("adding the readiness check: %w", err)
+	}
+	return nil
+}
+
+func metricsOptions(o *options) metricsserver.Options {
+	served := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: o.metricsSecure}
+	if o.metricsSecure {
+		served.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return served
+}

@@ -1,0 +1,212 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package testrun
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/contract"
+)
+
+var errCrashed = errors.New("the manager is dead")
+
+// mortal is a client that dies right after its last write: the write takes effect, and nobody lives to see its answer.
+type mortal struct {
+	writes, last int
+	pods         int
+}
+
+func (m *mortal) dead() bool { return m.last > 0 && m.writes >= m.last }
+
+func (m *mortal) write(do func() error) error {
+	if m.dead() {
+		return errCrashed
+	}
+	err := do()
+	m.writes++
+	if m.dead() {
+		return errCrashed
+	}
+	return err
+}
+
+func (m *mortal) wrap(c client.WithWatch) client.Client {
+	return interceptor.NewClient(c, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+			if m.dead() {
+				return errCrashed
+			}
+			return c.Get(ctx, key, obj, opts...)
+		},
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			if m.dead() {
+				return errCrashed
+			}
+			return c.List(ctx, list, opts...)
+		},
+		Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
+			return m.write(func() error {
+				err := c.Create(ctx, obj, opts...)
+				if _, ok := obj.(*corev1.Pod); ok && err == nil {
+					m.pods++
+				}
+				return err
+			})
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.DeleteOption) error {
+			return m.write(func() error { return c.Delete(ctx, obj, opts...) })
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, name string, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+			return m.write(func() error { return c.SubResource(name).Patch(ctx, obj, patch, opts...) })
+		},
+	})
+}
+
+// incarnation is one life of the manager: a reconciler that knows nothing of the one before, on a client that may die.
+func (c *cluster) incarnation(m *mortal, startDeadline time.Duration) *Reconciler {
+	c.t.Helper()
+	direct, err := client.NewWithWatch(c.Config, client.Options{Scheme: c.Scheme})
+	c.must(err)
+	wrapped := m.wrap(direct)
+	r := c.reconciler(wrapped, wrapped, settings{limit: 1, startDeadline: startDeadline})
+	r.Events = events.NewFakeRecorder(100)
+	r.slots.woken = make(chan woken, 100)
+	return r
+}
+
+// live reconciles the run, with the cluster going on in between, until it has ended and its slot is free, or the manager dies.
+func (c *cluster) live(r *Reconciler, m *mortal, run string, clusterStep func()) {
+	c.t.Helper()
+	c.eventually(run+" has ended or the manager is dead", func() (bool, any) {
+		_, err := r.Reconcile(c.t.Context(), ctrl.Request{NamespacedName: c.key(run)})
+		for len(r.slots.woken) > 0 {
+			<-r.slots.woken
+		}
+		if m.dead() {
+			return true, nil
+		}
+		c.must(err)
+		clusterStep()
+		got := &v1alpha1.TestRun{}
+		c.must(c.Client.Get(c.t.Context(), c.key(run), got))
+		return got.Status.State.Finished() && r.Queue.Active() == 0, got.Status
+	})
+}
+
+// passStep lets the Pod of the run, if there is one, start or pass.
+func (c *cluster) passStep(run string) func() {
+	return func() {
+		pod := &corev1.Pod{}
+		if err := c.Client.Get(c.t.Context(), c.key(run+"-1"), pod); apierrors.IsNotFound(err) {
+			return
+		} else if err != nil {
+			c.t.Fatal(err)
+		}
+		switch {
+		case len(pod.Status.ContainerStatuses) == 0:
+			c.must(c.report(c.t.Context(), pod, runningState()))
+		case pod.Status.ContainerStatuses[0].State.Running != nil:
+			c.must(c.report(c.t.Context(), pod, resultOf(c.t, contract.Result{Verdict: contract.Passed, Reason: contract.ReasonPassed})))
+		}
+	}
+}
+
+// stuckStep keeps the Pod of the run from starting, and lets a deleted one go.
+func (c *cluster) stuckStep(run string) func() {
+	return func() {
+		pod := &corev1.Pod{}
+		if err := c.Client.Get(c.t.Context(), c.key(run+"-1"), pod); apierrors.IsNotFound(err) {
+			return
+		} else if err != nil {
+			c.t.Fatal(err)
+		}
+		switch {
+		case pod.DeletionTimestamp != nil:
+			c.must(client.IgnoreNotFound(c.Client.Delete(c.t.Context(), pod, client.GracePeriodSeconds(0))))
+		case pod.Spec.NodeName == "":
+			c.must(c.bind(c.t.Context(), pod))
+		case len(pod.Status.ContainerStatuses) == 0:
+			c.must(c.report(c.t.Context(), pod, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
+				Reason: "ErrImagePull", Message: "pull access denied"}}))
+		}
+	}
+}
+
+func TestManagerIsKilledAfterAnyWrite(t *testing.T) {
+	for _, tc := range []struct {
+		reason        string
+		startDeadline time.Duration
+		step          func(*cluster, string) func()
+		// meanwhile is how many steps the cluster makes while no manager is there.
+		meanwhile  int
+		want       v1alpha1.TestRunState
+		wantReason string
+		// writes are the ConfigMap, the ServiceAccount, the RoleBinding, the Pod (and its deletion) and the states.
+		writes int
+	}{
+		{"the run stands still while no manager is there", time.Minute, (*cluster).passStep, 0, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
+		{"the run goes on while no manager is there", time.Minute, (*cluster).passStep, 1, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
+		{"the run ends while no manager is there", time.Minute, (*cluster).passStep, 2, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
+		{"the Pod does not start", time.Second, (*cluster).stuckStep, 2, v1alpha1.TestRunError, v1alpha1.ReasonImagePullFailed, 9},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			for k := 1; ; k++ {
+				c := newCluster(t)
+				seen := c.watchRuns()
+				name := fmt.Sprintf("killed-%d", k)
+				c.run(name)
+				step := tc.step(c, name)
+
+				first := &mortal{last: k}
+				c.live(c.incarnation(first, tc.startDeadline), first, name, step)
+				killed := first.dead()
+				second := &mortal{}
+				if killed {
+					for range tc.meanwhile {
+						step()
+					}
+					c.live(c.incarnation(second, tc.startDeadline), second, name, step)
+				}
+
+				run := c.await(name, tc.want, tc.wantReason)
+				if first.pods+second.pods != 1 {
+					t.Errorf("killed after write %d: %d Pods were created, want 1", k, first.pods+second.pods)
+				}
+				if run.Status.PodName != name+"-1" || run.Status.CompletionTime == nil {
+					t.Errorf("killed after write %d: status is %+v", k, run.Status)
+				}
+				if run.Status.AppVersions["frontend"] != "v1.2.0" {
+					t.Errorf("killed after write %d: appVersions is %v", k, run.Status.AppVersions)
+				}
+				c.eventually("the verdict is seen", func() (bool, any) { _, ended := seen.seen(); return ended == 1, ended })
+				seen.mu.Lock()
+				if verdicts := seen.verdicts[name]; len(verdicts) != 1 {
+					t.Errorf("killed after write %d: verdicts %v, want one", k, verdicts)
+				}
+				seen.mu.Unlock()
+				if !killed {
+					if k-1 < tc.writes {
+						t.Errorf("the run took %d writes, want %d or more: were all steps interrupted?", k-1, tc.writes)
+					}
+					t.Logf("killed after each of %d writes", k-1)
+					return
+				}
+			}
+		})
+	}
+}
