@@ -1,0 +1,201 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+// Package db queries, seeds and checks PostgreSQL databases: those of the App under test and others.
+package db
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/topas-dev/topas/api/v1alpha1"
+)
+
+const (
+	defaultPort    = 5432
+	defaultTimeout = 30 * time.Second
+)
+
+// App knows the databases of the App under test.
+type App interface {
+	// Database returns the database that a host names and the name to dial. It is not ok for a host that is none.
+	Database(host string) (database v1alpha1.DatabaseSpec, target string, ok bool)
+	// Databases returns the names of all databases of the App.
+	Databases() []string
+}
+
+// Options say what to connect to. What is left out comes from the App, if Host is one of its databases.
+type Options struct {
+	// Host is a database of the App or another host; by default the only database of the App.
+	Host string
+	// Port is 5432 by default.
+	Port int
+	// User, Password and Database must be given for a host that is not of the App. So must the password of a user
+	// who is not the one that the App names.
+	User, Password, Database string
+	// SSLMode is one of PostgreSQL's: disable, allow, prefer (the default), require, verify-ca or verify-full.
+	SSLMode string
+	// Timeout of connecting; 30 seconds by default.
+	Timeout time.Duration
+}
+
+// Client makes connections and closes them in the end. It is used by one goroutine at a time.
+type Client struct {
+	app   App
+	conns []*Conn
+}
+
+// NewClient returns a client without connections.
+func NewClient(app App) *Client {
+	return &Client{app: app}
+}
+
+// Close closes all connections.
+func (c *Client) Close(ctx context.Context) error {
+	var failed []error
+	for _, conn := range c.conns {
+		failed = append(failed, conn.close(ctx))
+	}
+	c.conns = nil
+	return errors.Join(failed...)
+}
+
+// Connect connects to a database. Errors name the database, the host and the user, never the password.
+func (c *Client) Connect(ctx context.Context, options Options) (*Conn, error) {
+	address, err := c.address(options)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	config, err := address.config()
+	if err != nil {
+		return nil, err
+	}
+	conn := &Conn{address: address, config: config}
+	if err := conn.connect(ctx); err != nil {
+		return nil, err
+	}
+	c.conns = append(c.conns, conn)
+	return conn, nil
+}
+
+// address is where a connection goes, with everything filled in.
+type address struct {
+	Options
+	// target is the name to dial.
+	target string
+}
+
+func (c *Client) address(options Options) (address, error) {
+	if options.Host == "" {
+		names := c.app.Databases()
+		switch len(names) {
+		case 0:
+			return address{}, errors.New("host is missing, and the App has no database")
+		case 1:
+			options.Host = names[0]
+		default:
+			return address{}, fmt.Errorf("host is missing, and the App has several databases: %s", strings.Join(names, ", "))
+		}
+	}
+	full := address{Options: options, target: options.Host}
+	if spec, target, ok := c.app.Database(options.Host); ok {
+		full.target = target
+		full.complete(spec)
+	}
+	full.Port = cmp.Or(full.Port, defaultPort)
+	full.SSLMode = cmp.Or(full.SSLMode, "prefer")
+	full.Timeout = cmp.Or(full.Timeout, defaultTimeout)
+	return full, full.check(c.app.Databases())
+}
+
+// complete takes what is left out from the App.
+func (a *address) complete(spec v1alpha1.DatabaseSpec) {
+	a.Port = cmp.Or(a.Port, int(spec.Port))
+	a.User = cmp.Or(a.User, spec.Credentials["user"])
+	a.Database = cmp.Or(a.Database, spec.Credentials["dbname"])
+	if a.User == spec.Credentials["user"] {
+		a.Password = cmp.Or(a.Password, spec.Credentials["password"])
+	}
+}
+
+func (a *address) check(databases []string) error {
+	for _, required := range []struct{ name, value string }{
+		{"user", a.User}, {"password", a.Password}, {"database", a.Database},
+	} {
+		if required.value != "" {
+			continue
+		}
+		if a.target != a.Host {
+			return fmt.Errorf("the %s for user %q on %s is missing: the App has only its own user's", required.name, a.User, a.Host)
+		}
+		known := "it has none"
+		if len(databases) > 0 {
+			known = "those are " + strings.Join(databases, ", ")
+		}
+		return fmt.Errorf("the %s is missing, and %s is no database of the App (%s)", required.name, a.Host, known)
+	}
+	return nil
+}
+
+func (a *address) config() (*pgx.ConnConfig, error) {
+	dsn := url.URL{
+		Scheme: "postgres",
+		User:   url.UserPassword(a.User, a.Password),
+		Host:   net.JoinHostPort(a.target, strconv.Itoa(a.Port)),
+		Path:   a.Database,
+		RawQuery: url.Values{
+			"sslmode":          {a.SSLMode},
+			"application_name": {"topas"},
+		}.Encode(),
+	}
+	config, err := pgx.ParseConfig(dsn.String())
+	if err != nil {
+		// The error itself repeats the whole URL.
+		return nil, fmt.Errorf("%s: the port, the sslmode %q or another setting is not valid", a, a.SSLMode)
+	}
+	// Prepared statements would break when a new version of the system under test changes the schema.
+	config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
+	return config, nil
+}
+
+func (a *address) String() string {
+	reached := ""
+	if a.target != a.Host {
+		reached = " (" + net.JoinHostPort(a.target, strconv.Itoa(a.Port)) + ")"
+	}
+	return fmt.Sprintf("connect to database %q on %s%s as user %q", a.Database, a.Host, reached, a.User)
+}
+
+// connectError says why there is no connection, in the words of the server if it was reached.
+func (a *address) connectError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", a, ctx.Err())
+	}
+	var refused *pgconn.PgError
+	var network *net.OpError
+	var lookup *net.DNSError
+	switch {
+	case errors.As(err, &refused) && refused.Code == "28P01":
+		return fmt.Errorf("%s: wrong password or unknown user: %s", a, refused.Message)
+	case errors.As(err, &refused):
+		return fmt.Errorf("%s: %s (SQLSTATE %s)", a, refused.Message, refused.Code)
+	case errors.As(err, &lookup) && lookup.IsNotFound:
+		return fmt.Errorf("%s: no such host: it is no database of the App, and DNS does not know it: %w", a, lookup)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: no answer within %s", a, a.Timeout)
+	case errors.As(err, &network):
+		return fmt.Errorf("%s: %w", a, network)
+	}
+	return fmt.Errorf("%s: %w", a, err)
+}

@@ -1,0 +1,55 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+// Package net is the Lua module "net": HTTP requests and gRPC calls.
+//
+//	net.request(method, url [, opts]) --> resp
+//	net.get|post|put|patch|delete|head|options(url [, opts]) --> resp
+//	net.grpc(target, "package.Service/Method" [, message [, opts]]) --> message, info
+//
+// Whatever status a server answers with is returned; having no answer raises. A gRPC status other than OK raises too,
+// unless the option raise is false.
+package net
+
+import (
+	"context"
+	"strings"
+
+	driver "github.com/topas-dev/topas/internal/driver/net"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Driver makes the requests and calls; *driver.Client is one.
+type Driver interface {
+	Do(context.Context, driver.Request) (*driver.Response, error)
+	Invoke(context.Context, driver.Call) (*driver.Reply, error)
+}
+
+// Module is the module for the VMs of one run.
+type Module struct {
+	driver Driver
+}
+
+// New returns a module that uses a driver.
+func New(driver Driver) *Module {
+	return &Module{driver: driver}
+}
+
+// Loader makes the module's table, for require.
+func (m *Module) Loader(L *lua.LState) int {
+	// Stored in the registry by name, where newResponse finds it.
+	L.NewTypeMetatable(responseType).RawSetString("__index", L.NewFunction(responseField))
+	L.NewTypeMetatable(headersType).RawSetString("__index", L.NewFunction(headerField))
+
+	functions := map[string]lua.LGFunction{
+		"request": func(L *lua.LState) int { return m.request(L, L.CheckString(1), 2) },
+		"grpc":    m.grpc,
+	}
+	for _, method := range []string{"get", "post", "put", "patch", "delete", "head", "options"} {
+		functions[method] = func(L *lua.LState) int { return m.request(L, strings.ToUpper(method), 1) }
+	}
+	L.Push(L.SetFuncs(L.NewTable(), functions))
+	return 1
+}
