@@ -8,16 +8,21 @@ package runner
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/driver/db"
+	"github.com/topas-dev/topas/internal/driver/net"
 	"github.com/topas-dev/topas/internal/driver/postman"
 	"github.com/topas-dev/topas/internal/driver/sut"
 	"github.com/topas-dev/topas/internal/lua/modules"
 )
+
+const closeTimeout = 5 * time.Second
 
 // Environment is where a test runs.
 type Environment struct {
@@ -46,9 +51,19 @@ func Connect(ctx context.Context, e Environment) (modules.Drivers, func(), error
 	if err != nil {
 		return modules.Drivers{}, nil, err
 	}
+	requests, databases := net.NewClient(app), db.NewClient(app)
+	free := func() {
+		requests.Close()
+		// The test's context may have ended. A server that doesn't say goodbye takes nothing from the verdict.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = databases.Close(ctx)
+	}
 	drivers := modules.Drivers{
 		SUT:     app,
+		Net:     requests,
+		DB:      databases,
 		Postman: postman.New(postman.Config{Newman: e.Newman, Hosts: app}),
 	}
-	return drivers, func() {}, nil
+	return drivers, free, nil
 }

@@ -46,6 +46,15 @@ func (c *Client) Database(host string) (spec v1alpha1.DatabaseSpec, target strin
 	return v1alpha1.DatabaseSpec{}, "", false
 }
 
+// Databases returns the names of all databases of the App.
+func (c *Client) Databases() []string {
+	var all []string
+	for _, d := range c.lastSeen(false).Spec.Databases {
+		all = append(all, d.Name)
+	}
+	return all
+}
+
 // candidates are the names inside the App that a host name can stand for. The short name comes first, so that a
 // service named "shop-api" of the App "shop" is found although "api" may exist as well.
 func (c *Client) candidates(host string) []string {

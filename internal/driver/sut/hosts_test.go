@@ -85,6 +85,9 @@ func TestDatabase(t *testing.T) {
 			t.Errorf("Database(%q) = %q, %v (-want +got):\n%s", host, target, ok, diff)
 		}
 	}
+	if diff := cmp.Diff([]string{"db"}, c.Databases()); diff != "" {
+		t.Errorf("databases (-want +got):\n%s", diff)
+	}
 	if spec, target, ok := c.Database("frontend"); ok {
 		t.Errorf("Database(frontend) = %v, %q, want none", spec, target)
 	}

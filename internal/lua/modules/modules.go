@@ -11,6 +11,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/topas-dev/topas/internal/lua/modules/db"
+	"github.com/topas-dev/topas/internal/lua/modules/net"
 	"github.com/topas-dev/topas/internal/lua/modules/postman"
 	"github.com/topas-dev/topas/internal/lua/modules/sut"
 )
@@ -18,6 +20,8 @@ import (
 // Drivers are what the modules of one VM work with. All are needed.
 type Drivers struct {
 	SUT     sut.Driver
+	Net     net.Driver
+	DB      db.Driver
 	Postman postman.Driver
 	// Files are the files of the test.
 	Files postman.Files
@@ -29,6 +33,8 @@ type Drivers struct {
 // keep what belongs to a run.
 func Loaders(d Drivers) map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
+		"db":      db.New(d.DB).Loader,
+		"net":     net.New(d.Net).Loader,
 		"postman": postman.New(postman.Config{Driver: d.Postman, Files: d.Files, Output: d.Output}).Loader,
 		"sut":     sut.New(d.SUT).Loader,
 	}
