@@ -8,13 +8,14 @@ package main
 
 import (
 	"context"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/topas-dev/topas/internal/cli"
 )
@@ -27,8 +28,8 @@ func main() {
 	// A second Ctrl-C ends the program at once.
 	context.AfterFunc(ctx, stop)
 	// What the libraries log is nothing for a user: errors reach them as errors.
-	klog.LogToStderr(false)
-	klog.SetOutput(io.Discard)
+	klog.SetLogger(logr.Discard())
+	log.SetLogger(logr.Discard())
 	code := cli.Run(ctx, cli.Invocation{
 		Program: os.Args[0],
 		Args:    os.Args[1:],

@@ -45,9 +45,9 @@ func Run(ctx context.Context, in Invocation) int {
 
 // report says on standard error what went wrong.
 func report(ctx context.Context, f *Factory, err error) {
-	var verdict verdictError
+	var exit exitError
 	switch {
-	case err == nil, errors.As(err, &verdict):
+	case err == nil, errors.As(err, &exit):
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(f.ErrOut, "Interrupted")
 	default:
@@ -101,6 +101,8 @@ func group(use, short, long string) *cobra.Command {
 		Use:   use,
 		Short: short,
 		Long:  long,
+		// A group does nothing with flags of its own.
+		DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil

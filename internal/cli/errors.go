@@ -104,17 +104,24 @@ func isMissingKind(status metav1.Status) bool {
 	return false
 }
 
+// wholeObject is what the API server names in place of a field when a rule is about all of them.
+const wholeObject = "<nil>"
+
 func explainInvalid(details *metav1.StatusDetails) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "the cluster refuses the %s:", details.Kind)
 	for _, cause := range details.Causes {
-		fmt.Fprintf(&b, "\n  %s: %s", cause.Field, withoutValue(cause.Message))
+		field := cause.Field + ": "
+		if cause.Field == "" || cause.Field == wholeObject {
+			field = ""
+		}
+		fmt.Fprintf(&b, "\n  %s%s", field, withoutValue(cause.Message))
 	}
 	return b.String()
 }
 
-// withoutValue takes the value out of 'Invalid value: VALUE: what is wrong with it': the value may
-// be a whole script, or a whole spec.
+// withoutValue takes the value out of 'Invalid value: VALUE: what is wrong with it', where there is
+// one: it may be a whole script, or a whole spec.
 func withoutValue(message string) string {
 	rest, ok := strings.CutPrefix(message, "Invalid value: ")
 	if !ok {
@@ -132,7 +139,7 @@ func withoutValue(message string) string {
 	}
 	detail, ok := strings.CutPrefix(rest[len(value):], ": ")
 	if value == "" || !ok {
-		return message
+		return rest
 	}
 	return detail
 }

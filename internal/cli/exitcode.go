@@ -35,10 +35,10 @@ const (
 	ExitInterrupted = 130
 )
 
-// verdictError carries the verdict of a run to the exit code. There is nothing to print.
-type verdictError struct{ code int }
+// exitError carries an exit code, such as that of a verdict. What there is to say has been said.
+type exitError struct{ code int }
 
-func (e verdictError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
 // verdictOf returns nil for a run that has passed.
 func verdictOf(run *v1alpha1.TestRun) error {
@@ -46,11 +46,11 @@ func verdictOf(run *v1alpha1.TestRun) error {
 	case v1alpha1.TestRunPassed:
 		return nil
 	case v1alpha1.TestRunFailed:
-		return verdictError{ExitFailed}
+		return exitError{ExitFailed}
 	case v1alpha1.TestRunError:
-		return verdictError{ExitError}
+		return exitError{ExitError}
 	default:
-		return verdictError{ExitUnfinished}
+		return exitError{ExitUnfinished}
 	}
 }
 
@@ -80,13 +80,13 @@ func unknownOutput(cmd *cobra.Command, err error, formats ...string) error {
 }
 
 func exitCode(err error) int {
-	var verdict verdictError
+	var exit exitError
 	var wrongUsage usageError
 	switch {
 	case err == nil:
 		return ExitOK
-	case errors.As(err, &verdict):
-		return verdict.code
+	case errors.As(err, &exit):
+		return exit.code
 	case errors.As(err, &wrongUsage):
 		return ExitUsage
 	case errors.Is(err, context.Canceled):

@@ -120,8 +120,9 @@ func (o *logsOptions) run(ctx context.Context) error {
 // followed reads to the end of the run. Whoever leaves before is told that the run goes on.
 func (o *logsOptions) followed(ctx context.Context, reader *runlog.Reader, run *v1alpha1.TestRun, opts runlog.Options) (*v1alpha1.TestRun, error) {
 	ended, err := reader.Follow(ctx, run, opts)
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		o.say("Detached, the test goes on. Follow it again with: %s\n", o.factory.followCommand(run.Name))
+		return nil, exitError{ExitInterrupted}
 	}
 	return ended, err
 }

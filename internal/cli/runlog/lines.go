@@ -32,6 +32,8 @@ type lines struct {
 	state lineState
 	// reopened is true when the log was opened for at least the second time.
 	reopened bool
+	// fresh is the number of bytes that were passed on since the log was opened.
+	fresh int64
 	// skip is the number of bytes of the current line that were passed on before.
 	skip int
 
@@ -70,7 +72,21 @@ func newLines(out io.Writer, keepStamps bool) *lines {
 func (l *lines) reopen() {
 	l.reopened = true
 	l.expected = maps.Clone(l.passed)
-	l.stamp, l.state, l.skip = l.stamp[:0], inStamp, 0
+	l.stamp, l.state, l.skip, l.fresh = l.stamp[:0], inStamp, 0, 0
+}
+
+// whole reports whether the log was opened again, and has shown everything that was known of it and
+// nothing new, so that nothing can have been cut off its end.
+func (l *lines) whole() bool {
+	if !l.reopened {
+		return false
+	}
+	for _, n := range l.expected {
+		if n > 0 {
+			return false
+		}
+	}
+	return l.fresh == 0 && l.open == nil
 }
 
 // Write takes the next bytes of the log. Everything that is new in them has been written when it
@@ -169,6 +185,7 @@ func (l *lines) readLine(p []byte) []byte {
 		l.skip -= known
 		// A failed write is reported by the Flush at the end of Write.
 		n, _ := l.out.Write(p[known:size])
+		l.fresh += int64(n)
 		if l.open != nil {
 			l.open.bytes += n
 		}

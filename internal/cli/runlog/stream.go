@@ -27,8 +27,9 @@ const (
 // stream copies the log of one container until the container has ended and all of its log is
 // there. A connection that breaks is made again.
 //
-// The end of a connection says nothing: a proxy that dies looks the same as a container that
-// ends. Only a log that was opened after the container had ended, and read to its end, is whole.
+// The end of a connection says nothing: the API server ends a stream that the kubelet broke off as
+// it ends a complete one. So the log is read once more after the container has ended, until that
+// brings nothing new.
 type stream struct {
 	reader    *Reader
 	watcher   *watcher
@@ -46,29 +47,40 @@ func (s *stream) copy(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == nil && ended:
-			return nil
 		case apierrors.IsNotFound(err):
 			return fmt.Errorf("pod %s is gone, and the rest of its log with it: %w", s.pod.Name, err)
 		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 			return err
+		case err == nil && ended && s.lines.whole():
+			return nil
 		}
-		if n > 0 {
+		if s.lines.fresh > 0 {
 			pause, tries, told = firstPause, 0, false
 		}
 		if tries++; ended && tries >= maxTries {
-			return fmt.Errorf("reading the rest of the log of container %s: %w", s.container, err)
+			return s.giveUp(err)
 		}
 		if err != nil && !told {
 			s.reader.say("The log was interrupted (%v): reading on\n", err)
 			told = true
 		}
-		if err := s.watcher.changedWithin(ctx, pause); err != nil {
-			return err
+		if !ended || n == 0 {
+			if err := s.watcher.changedWithin(ctx, pause); err != nil {
+				return err
+			}
+			pause = min(2*pause, longPause)
 		}
-		pause = min(2*pause, longPause)
 		s.lines.reopen()
 	}
+}
+
+// giveUp ends a log that does not get whole. Without an error it is one that was rotated: what was
+// read of it is not there any more.
+func (s *stream) giveUp(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("reading the rest of the log of container %s: %w", s.container, err)
 }
 
 // once opens the log and copies it to its end. It returns the number of bytes read.
