@@ -119,20 +119,23 @@ func (c *Conn) count(ctx context.Context, from *table, conditions []condition) (
 
 // nearest describes the rows for which most conditions hold, by the columns that are compared.
 func (c *Conn) nearest(ctx context.Context, from *table, conditions []condition) (string, error) {
-	shown, score, args := from.order[:min(len(from.order), 8)], []string{"0"}, []any{}
-	if len(conditions) > 0 {
-		shown = nil
-	}
+	var shown, score []string
+	var args []any
 	for _, condition := range conditions {
 		shown = append(shown, condition.column)
 		score, args = append(score, condition.sql+"::int"), append(args, condition.value)
+	}
+	order := ""
+	if len(conditions) > 0 {
+		order = " ORDER BY " + strings.Join(score, " + ") + " DESC"
+	} else {
+		shown = from.order[:min(len(from.order), 8)]
 	}
 	columns := make([]string, len(shown))
 	for i, name := range shown {
 		columns[i] = quoteColumn(name)
 	}
-	sql := fmt.Sprintf("SELECT %s FROM %s ORDER BY %s DESC LIMIT %d",
-		strings.Join(columns, ", "), from.quoted, strings.Join(score, " + "), nearestRows)
+	sql := fmt.Sprintf("SELECT %s FROM %s%s LIMIT %d", strings.Join(columns, ", "), from.quoted, order, nearestRows)
 	rows, err := c.Query(ctx, sql, args...)
 	if err != nil {
 		return "", err

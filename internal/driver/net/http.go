@@ -199,7 +199,7 @@ func (c *Client) httpError(ctx context.Context, r Request, asked *url.URL, err e
 	var failed *url.Error
 	if errors.As(err, &failed) {
 		// After a redirect, the request that failed is not the one that was asked for.
-		if last, parseErr := url.Parse(failed.URL); parseErr == nil && last.Host != asked.Host {
+		if last, parseErr := url.Parse(failed.URL); parseErr == nil && last.Host != "" && last.Host != asked.Host {
 			what += fmt.Sprintf(", redirected to %s%s", failed.URL, c.reachedAs(last.Hostname(), last.Port()))
 		}
 		err = failed.Err
