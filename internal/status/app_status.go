@@ -72,7 +72,10 @@ func App(previous v1alpha1.AppStatus, o AppObservation) v1alpha1.AppStatus {
 			readyServices++
 			continue
 		}
-		problems = append(problems, namedProblem{fmt.Sprintf("service %q: ", w.Name), found})
+		// What a service waits for is told already.
+		if !w.Held || len(problems) == 0 {
+			problems = append(problems, namedProblem{fmt.Sprintf("service %q: ", w.Name), found})
+		}
 	}
 	s.ReadyDatabases = fmt.Sprintf("%d/%d", readyDatabases, len(o.Databases))
 	s.ReadyServices = fmt.Sprintf("%d/%d", readyServices, len(o.Services))
