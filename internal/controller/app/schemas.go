@@ -48,7 +48,8 @@ func (p *pass) applySchema(ctx context.Context, spec v1alpha1.DatabaseSpec, pod 
 	p.schemas[spec.Name] = name
 	database.Schema.Job = p.children.jobs[name]
 	database.Schema.Pods = p.children.podsOfJob(name)
-	if database.Schema.Job == nil && !(database.Workload.Ready() && podReady(pod) && p.othersEnded(spec.Name, name)) {
+	mayStart := database.Workload.Ready() && podReady(pod) && p.othersEnded(spec.Name, name)
+	if database.Schema.Job == nil && !mayStart {
 		return nil
 	}
 	if _, err := ensure(ctx, p, p.children.configMaps[name], desired.SchemaConfigMap(p.app, spec, holder)); err != nil {
