@@ -77,7 +77,19 @@ func (w Workload) Ready() bool {
 	}
 	want := w.desiredReplicas()
 	return deploymentReplicas(d) == want && d.Status.UpdatedReplicas == want && d.Status.Replicas == want &&
-		d.Status.ReadyReplicas == want
+		d.Status.ReadyReplicas == want && w.ending() == 0
+}
+
+// ending is the number of Pods that were told to end and have not: until then they answer on the connections that they
+// have, with the old version. The Deployment does not count them.
+func (w Workload) ending() int {
+	n := 0
+	for _, pod := range w.Pods {
+		if pod.DeletionTimestamp != nil && pod.Status.Phase == corev1.PodRunning {
+			n++
+		}
+	}
+	return n
 }
 
 func (w Workload) desiredReplicas() int32 {

@@ -43,6 +43,9 @@ func workloadProblem(w Workload) problem {
 		}
 	}
 	message := fmt.Sprintf("%d of %d replicas ready", w.readyReplicas(), w.desiredReplicas())
+	if n := w.ending(); n > 0 {
+		message += fmt.Sprintf(", Pods that still end: %d", n)
+	}
 	for _, c := range w.Deployment.Status.Conditions {
 		if c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse {
 			return problem{v1alpha1.AppReasonReplicasUnavailable, message + ": " + c.Message}
