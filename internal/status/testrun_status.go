@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
@@ -139,22 +140,24 @@ func startingState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.Test
 	if facts.Problem != nil {
 		reason, words = facts.Problem.Reason, facts.Problem.Message
 	}
-	fetching := facts.Seen.WaitingReason == contract.WaitingFetching
-	if fetching || facts.Now.Before(startDeadline(s, facts)) {
+	if facts.Now.Before(startDeadline(s, facts)) {
 		return v1alpha1.TestRunPending, v1alpha1.ReasonStarting, words
 	}
 	return v1alpha1.TestRunError, reason, fmt.Sprintf("the test did not start within %s: %s",
 		shortDuration(facts.StartDeadline), cmp.Or(words, "the cluster gives no reason"))
 }
 
-// startDeadline counts from the admission, which also bounds a Pod that can't even be created.
+// startDeadline counts from the admission, which also bounds a Pod that can't even be created. A Pod that fetches its source,
+// or has done so, has started: the cluster ends it in its time.
 func startDeadline(s *v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
-	for _, c := range s.Conditions {
-		if c.Type == v1alpha1.TestRunConditionAdmitted && c.Status == metav1.ConditionTrue {
-			return c.LastTransitionTime.Add(facts.StartDeadline)
-		}
+	admitted, allowed := facts.Now, facts.StartDeadline
+	if c := meta.FindStatusCondition(s.Conditions, v1alpha1.TestRunConditionAdmitted); c != nil && c.Status == metav1.ConditionTrue {
+		admitted = c.LastTransitionTime.Time
 	}
-	return facts.Now.Add(facts.StartDeadline)
+	if facts.Seen.WaitingReason == contract.WaitingFetching || s.GitCommit != "" {
+		allowed += facts.Backstop
+	}
+	return admitted.Add(allowed)
 }
 
 func backstop(s *v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {

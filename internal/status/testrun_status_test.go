@@ -77,6 +77,8 @@ func TestTestRunStatus(t *testing.T) {
 	unschedulable.WaitingReason, unschedulable.WaitingMessage = "Unschedulable", "0/1 nodes are available"
 	fetching := waiting
 	fetching.WaitingReason, fetching.WaitingMessage = contract.WaitingFetching, "the git source is being fetched"
+	initializing := waiting
+	initializing.WaitingReason, initializing.GitCommit = "PodInitializing", "abc"
 	running := contract.Observation{Stage: contract.StageRunning, Name: "run-1", Started: runTime.Add(5 * time.Second), Alive: true}
 	passed := contract.Observation{Stage: contract.StageEnded, Name: "run-1", Started: runTime.Add(5 * time.Second), Ended: runTime.Add(8 * time.Second),
 		GitCommit: "abc", Result: contract.Result{Verdict: contract.Passed, Reason: "Passed", Duration: 2345 * time.Millisecond}}
@@ -141,7 +143,13 @@ func TestTestRunStatus(t *testing.T) {
 			reason: "a source that is being fetched has started", before: admittedRun(), second: 400,
 			facts:    TestRunFacts{Admitted: true, Seen: fetching},
 			want:     admittedRun(withPod, state("Pending", "Starting", "Fetching: the git source is being fetched")),
-			wantLook: 300,
+			wantLook: 300 + 780,
+		},
+		{
+			reason: "a script whose source is there is about to start", before: admittedRun(), second: 400,
+			facts:    TestRunFacts{Admitted: true, Seen: initializing},
+			want:     admittedRun(withPod, state("Pending", "Starting", "PodInitializing"), func(s *v1alpha1.TestRunStatus) { s.GitCommit = "abc" }),
+			wantLook: 300 + 780,
 		},
 		{
 			reason: "a refused Pod is tried again", before: admittedRun(), second: 10,

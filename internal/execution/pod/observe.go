@@ -94,6 +94,9 @@ func endedByCluster(pod *corev1.Pod, t *corev1.ContainerStateTerminated, own con
 		return own
 	}
 	if t.Reason == "OOMKilled" {
+		if own.Reason == v1alpha1.ReasonTerminated {
+			own.Message = "" // that it was killed goes without saying
+		}
 		return contract.Result{
 			Verdict: contract.Error, Reason: v1alpha1.ReasonOutOfMemory, Duration: own.Duration,
 			Message: withDetail("the test needed more memory than its container may use", own.Message),

@@ -1,0 +1,123 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package testrun
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+)
+
+func TestAPIServerRefusesBadTestRuns(t *testing.T) {
+	c := newCluster(t)
+	git := func(change func(*v1alpha1.GitSource)) func(*v1alpha1.TestRun) {
+		return func(r *v1alpha1.TestRun) { withGit(r); change(r.Spec.Git) }
+	}
+	timeout := func(value string) func(*v1alpha1.TestRun) {
+		return func(r *v1alpha1.TestRun) { r.Spec.Timeout = value }
+	}
+	file := func(name string) func(*v1alpha1.TestRun) {
+		return func(r *v1alpha1.TestRun) { r.Spec.Files = map[string]string{name: "content"} }
+	}
+	const (
+		badTimeout = "timeout must be a duration from 1s to 24h, such as 90s or 10m"
+		badFile    = "the name of a file must be a relative path such as tests/api-tests.json"
+		badURL     = "url must begin with https://, http:// or ssh://, or have the form user@host:path"
+		badPath    = "path must stay inside the repository: write it relative to the root and without '..'"
+		badSource  = "give the test either inline in script or by git (url, path, revision): exactly one of them"
+		badName    = "the name of a TestRun must be a DNS label: lower case letters, digits and '-', at most 58 characters"
+	)
+	for _, tc := range []struct {
+		reason string
+		change func(*v1alpha1.TestRun)
+		// want is in the error; without it the run is accepted.
+		want string
+	}{
+		{"an inline script", func(*v1alpha1.TestRun) {}, ""},
+		{"a git source", withGit, ""},
+		{"script and git", func(r *v1alpha1.TestRun) { withGit(r); r.Spec.Script = "print(1)" }, badSource},
+		{"neither script nor git", func(r *v1alpha1.TestRun) { r.Spec.Script = "" }, badSource},
+		{"no App", func(r *v1alpha1.TestRun) { r.Spec.AppName = "" }, "spec.appName"},
+		{"an App's name that is too long", func(r *v1alpha1.TestRun) { r.Spec.AppName = strings.Repeat("a", 64) }, "spec.appName"},
+		{"a script of more than 256 KiB", func(r *v1alpha1.TestRun) { r.Spec.Script = strings.Repeat("x", 262145) }, "spec.script"},
+
+		{"the shortest timeout", timeout("1s"), ""},
+		{"the longest timeout", timeout("24h"), ""},
+		{"a timeout of several units", timeout("1h30m"), ""},
+		{"a fraction", timeout("1.5m"), ""},
+		{"too short a timeout", timeout("999ms"), badTimeout},
+		{"too long a timeout", timeout("24h1s"), badTimeout},
+		{"a timeout without a unit", timeout("90"), badTimeout},
+		{"a negative timeout", timeout("-5s"), badTimeout},
+		{"words for a timeout", timeout("ten minutes"), badTimeout},
+
+		{"a file in a folder", file("tests/api-tests.json"), ""},
+		{"a file with spaces", file("my tests/a b.json"), ""},
+		{"a file outside", file("../etc/passwd"), badFile},
+		{"an absolute file", file("/etc/passwd"), badFile},
+		{"a hidden file", file("tests/.netrc"), badFile},
+		{"an empty folder name", file("tests//a.json"), badFile},
+		{"too long a file name", file(strings.Repeat("a", 254)), badFile},
+
+		{"git by SSH", git(func(g *v1alpha1.GitSource) { g.URL = "git@github.com:topas-dev/tests.git" }), ""},
+		{"a local repository", git(func(g *v1alpha1.GitSource) { g.URL = "file:///etc" }), badURL},
+		{"a bare word for a repository", git(func(g *v1alpha1.GitSource) { g.URL = "tests" }), badURL},
+		{"no repository", git(func(g *v1alpha1.GitSource) { g.URL = "" }), "spec.git.url"},
+		{"an absolute path", git(func(g *v1alpha1.GitSource) { g.Path = "/etc/passwd" }), badPath},
+		{"a path that leaves", git(func(g *v1alpha1.GitSource) { g.Path = "a/../../b" }), badPath},
+		{"two dots in a name leave nothing", git(func(g *v1alpha1.GitSource) { g.Path = "a/b..lua" }), ""},
+		{"no path", git(func(g *v1alpha1.GitSource) { g.Path = "" }), "spec.git.path"},
+
+		{"the longest name", func(r *v1alpha1.TestRun) { r.Name = strings.Repeat("n", 58) }, ""},
+		{"too long a name", func(r *v1alpha1.TestRun) { r.Name = strings.Repeat("n", 59) }, badName},
+		{"a name with dots", func(r *v1alpha1.TestRun) { r.Name = "my.run" }, badName},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			run := c.draft("candidate")
+			tc.change(run)
+			err := c.Client.Create(t.Context(), run)
+			if tc.want == "" {
+				c.must(err)
+				c.must(c.Client.Delete(t.Context(), run))
+				return
+			}
+			if err == nil {
+				c.must(c.Client.Delete(t.Context(), run))
+				t.Fatalf("the API server took it, want %q", tc.want)
+			}
+			if !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error is %q, want it to hold %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestSpecOfATestRunIsImmutable(t *testing.T) {
+	c := newCluster(t)
+	for i, tc := range []struct {
+		reason string
+		change func(*v1alpha1.TestRun)
+	}{
+		{"another App", func(r *v1alpha1.TestRun) { r.Spec.AppName = "other" }},
+		{"another script", func(r *v1alpha1.TestRun) { r.Spec.Script = "print(2)" }},
+		{"a git source in the script's place", withGit},
+		{"another timeout", func(r *v1alpha1.TestRun) { r.Spec.Timeout = "2m" }},
+		{"one more file", func(r *v1alpha1.TestRun) { r.Spec.Files = map[string]string{"a": "b"} }},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			run := c.run("fixed-" + string(rune('a'+i)))
+			if run.Spec.Timeout != "10m" {
+				t.Errorf("the timeout of a run that names none is %q, want 10m", run.Spec.Timeout)
+			}
+			tc.change(run)
+			err := c.Client.Update(t.Context(), run)
+			if err == nil || !strings.Contains(err.Error(), "the spec of a TestRun can't be changed: make a new TestRun") {
+				t.Errorf("error is %v", err)
+			}
+		})
+	}
+}
