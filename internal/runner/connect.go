@@ -7,14 +7,10 @@ package runner
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/internal/driver/db"
 	"github.com/topas-dev/topas/internal/driver/net"
 	"github.com/topas-dev/topas/internal/driver/postman"
@@ -39,13 +35,9 @@ type Environment struct {
 // Connect makes the drivers for one test, which work until ctx ends, and a function that frees them. An App that
 // doesn't exist is a *sut.NotFoundError.
 func Connect(ctx context.Context, e Environment) (modules.Drivers, func(), error) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return modules.Drivers{}, nil, fmt.Errorf("registering the kinds of topas.dev: %w", err)
-	}
-	kube, err := client.NewWithWatch(e.Cluster, client.Options{Scheme: scheme})
+	kube, err := sut.NewKube(e.Cluster)
 	if err != nil {
-		return modules.Drivers{}, nil, fmt.Errorf("making a client of the API server: %w", err)
+		return modules.Drivers{}, nil, err
 	}
 	app, err := sut.New(ctx, sut.Config{Kube: kube, Namespace: e.Namespace, App: e.App, Host: e.Host})
 	if err != nil {

@@ -130,10 +130,11 @@ func TestTheWholePath(t *testing.T) {
 		},
 		{
 			"a gRPC method that does not exist", "require('net').grpc('echo:50051', 'topas.EchoService/Shout', {})", failed, contract.ReasonScriptError,
-			"test.lua:1: ",
+			"test.lua:1: gRPC echo:50051 topas.EchoService/Shout (" + echoHost + `:50051): the service topas.EchoService has no method "Shout"`,
 		},
 		{
-			"a wrong password", "require('db').connect{host='db', password='wrong'}", failed, contract.ReasonScriptError, "test.lua:1: ",
+			"a wrong password", "require('db').connect{host='db', password='wrong'}", failed, contract.ReasonScriptError,
+			`test.lua:1: connect to database "testdb" on db (127.0.0.1:`,
 		},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
@@ -28,6 +30,19 @@ const (
 	refreshTimeout  = 10 * time.Second
 	refreshInterval = time.Second
 )
+
+// NewKube returns a client for Config.Kube.
+func NewKube(cluster *rest.Config) (client.WithWatch, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("registering the kinds of topas.dev: %w", err)
+	}
+	kube, err := client.NewWithWatch(cluster, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("making a client of the API server: %w", err)
+	}
+	return kube, nil
+}
 
 // Config says which App a Client works on.
 type Config struct {

@@ -37,7 +37,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	server := kube.Start(t)
-	c, err := client.NewWithWatch(server.Config, client.Options{Scheme: server.Scheme})
+	c, err := sut.NewKube(server.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,5 +213,39 @@ func TestNewNeedsTheApp(t *testing.T) {
 	missing, ok := errors.AsType[*sut.NotFoundError](err)
 	if !ok || missing.Error() != `app "shop" not found in namespace "`+f.namespace+`"` {
 		t.Errorf("error is %v", err)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	f := newFixture(t)
+	c := f.client(f.kube)
+	reported := frontend("my-org/web:v1.1.0", 1, 3, "2 Pods are Pending")
+	reported.Services[0].Address = "mock-app-frontend.test.svc:8080"
+	reported.Databases = []v1alpha1.DatabaseStatus{{Name: "db", Ready: true, Address: "mock-app-db.test.svc:5432"}}
+
+	for _, tc := range []struct {
+		reason, name string
+		status       v1alpha1.AppStatus
+		want         sut.Status
+		err          string
+	}{
+		{reason: "nothing was reported yet", name: "frontend", want: sut.Status{Name: "frontend", Service: true}},
+		{reason: "a service", name: "frontend", status: reported, want: sut.Status{
+			Name: "frontend", Message: "2 Pods are Pending", Address: "mock-app-frontend.test.svc:8080",
+			Service: true, Image: "my-org/web:v1.1.0", DesiredReplicas: 3, ReadyReplicas: 1,
+		}},
+		{reason: "a database", name: "db", status: reported, want: sut.Status{Name: "db", Ready: true, Address: "mock-app-db.test.svc:5432"}},
+		{reason: "an unknown name", name: "web", err: `app "mock-app" has no service or database "web": it has frontend, db`},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			f.report(tc.status)
+			got, err := c.Status(t.Context(), tc.name)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("status (-want +got):\n%s", diff)
+			}
+			if (err == nil) != (tc.err == "") || err != nil && err.Error() != tc.err {
+				t.Errorf("error is %v, want %q", err, tc.err)
+			}
+		})
 	}
 }

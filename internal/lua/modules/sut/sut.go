@@ -14,7 +14,6 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/internal/driver/sut"
 	"github.com/topas-dev/topas/internal/lua/convert"
 )
@@ -27,7 +26,7 @@ type Driver interface {
 	ApplyService(ctx context.Context, name string, p sut.Patch) error
 	Scale(ctx context.Context, name string, replicas int32) error
 	WaitReady(ctx context.Context, name string, timeout time.Duration) error
-	App(ctx context.Context) (*v1alpha1.App, error)
+	Status(ctx context.Context, name string) (sut.Status, error)
 }
 
 // Module is the module of one VM.
@@ -85,34 +84,19 @@ func (m *Module) waitReady(L *lua.LState) int {
 }
 
 func (m *Module) status(L *lua.LState) int {
-	name := L.CheckString(1)
-	app, err := m.driver.App(L.Context())
+	status, err := m.driver.Status(L.Context(), L.CheckString(1))
 	if err != nil {
 		convert.Raise(L, err)
 	}
-	status := statusOf(app, name)
-	if status == nil {
-		convert.Raise(L, fmt.Errorf("app %q has no status of a service or database %q", app.Name, name))
+	fields := map[string]any{
+		"name": status.Name, "ready": status.Ready, "message": status.Message, "address": status.Address,
 	}
-	L.Push(convert.ToLua(L, status))
+	if status.Service {
+		fields["image"] = status.Image
+		fields["desired_replicas"], fields["ready_replicas"] = status.DesiredReplicas, status.ReadyReplicas
+	}
+	L.Push(convert.ToLua(L, fields))
 	return 1
-}
-
-func statusOf(app *v1alpha1.App, name string) map[string]any {
-	for _, s := range app.Status.Services {
-		if s.Name == name {
-			return map[string]any{
-				"name": s.Name, "ready": s.Ready, "message": s.Message, "address": s.Address,
-				"image": s.Image, "desired_replicas": s.DesiredReplicas, "ready_replicas": s.ReadyReplicas,
-			}
-		}
-	}
-	for _, d := range app.Status.Databases {
-		if d.Name == name {
-			return map[string]any{"name": d.Name, "ready": d.Ready, "message": d.Message, "address": d.Address}
-		}
-	}
-	return nil
 }
 
 // done ends a call that returns nothing.
