@@ -18,6 +18,8 @@ SPDX-License-Identifier: Apache-2.0
 //		...
 //	}
 //
+// On Linux the server ends with the test binary also when that is killed.
+//
 // The binaries are looked for in the folder that KUBEBUILDER_ASSETS names; a test without them fails, it is never skipped.
 package kube
 
@@ -60,9 +62,9 @@ type Server struct {
 // shared is the server of a test binary that runs its tests through Run.
 var shared struct {
 	sync.Mutex
-	enabled     bool
-	environment *envtest.Environment
-	server      *Server
+	enabled      bool
+	controlPlane *controlPlane
+	server       *Server
 }
 
 // Run runs the tests of a package with one server for all of them, and returns the exit code for os.Exit. The server
@@ -76,10 +78,10 @@ func Run(m *testing.M) int {
 
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.environment == nil {
+	if shared.controlPlane == nil {
 		return code
 	}
-	if err := shared.environment.Stop(); err != nil {
+	if err := shared.controlPlane.stop(); err != nil {
 		fmt.Fprintf(os.Stderr, "stop the API server: %v\n", err)
 		return max(code, 1)
 	}
@@ -96,23 +98,35 @@ func Start(t testing.TB) *Server {
 		return shared.server
 	}
 
-	server, environment, err := launch()
+	server, controlPlane, err := launch()
 	if err != nil {
 		t.Fatalf("start an API server: %v", err)
 	}
 	if shared.enabled {
-		shared.server, shared.environment = server, environment
+		shared.server, shared.controlPlane = server, controlPlane
 		return server
 	}
 	t.Cleanup(func() {
-		if err := environment.Stop(); err != nil {
+		if err := controlPlane.stop(); err != nil {
 			t.Errorf("stop the API server: %v", err)
 		}
 	})
 	return server
 }
 
-func launch() (*Server, *envtest.Environment, error) {
+// controlPlane is etcd and kube-apiserver, and what sees to it that they don't outlive the test binary.
+type controlPlane struct {
+	environment *envtest.Environment
+	watchdog    *watchdog
+}
+
+func (c *controlPlane) stop() error {
+	err := c.environment.Stop()
+	c.watchdog.stop()
+	return err
+}
+
+func launch() (*Server, *controlPlane, error) {
 	assets, err := assetsDir()
 	if err != nil {
 		return nil, nil, err
@@ -148,7 +162,12 @@ func launch() (*Server, *envtest.Environment, error) {
 		_ = environment.Stop()
 		return nil, nil, fmt.Errorf("making a client: %w", err)
 	}
-	return &Server{Config: config, Client: c, Scheme: scheme}, environment, nil
+	guard, err := startWatchdog()
+	if err != nil {
+		_ = environment.Stop()
+		return nil, nil, err
+	}
+	return &Server{Config: config, Client: c, Scheme: scheme}, &controlPlane{environment: environment, watchdog: guard}, nil
 }
 
 // assetsDir returns the folder with etcd and kube-apiserver.
