@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/test/servers/postgres"
 )

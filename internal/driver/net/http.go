@@ -124,7 +124,8 @@ func roundTrip(transport http.RoundTripper, request *http.Request, maxRedirects 
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close()
+	// The body was read to its end, or nobody wants the rest.
+	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, MaxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the body of the response %s: %w", answer.Status, err)

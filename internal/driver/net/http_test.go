@@ -53,7 +53,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Asked", r.Method+" "+r.URL.String())
 	w.WriteHeader(http.StatusAccepted)
-	fmt.Fprintf(w, "%s|%s|%s|%s", r.Host, r.Header.Get("X-Id"), r.Header.Get("Authorization"), body)
+	_, _ = fmt.Fprintf(w, "%s|%s|%s|%s", r.Host, r.Header.Get("X-Id"), r.Header.Get("Authorization"), body)
 }
 
 func serve(t *testing.T, handler http.HandlerFunc) (address string) {
@@ -148,7 +148,7 @@ func TestDoErrors(t *testing.T) {
 	silent := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	broken := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
-		fmt.Fprint(w, "too short")
+		_, _ = fmt.Fprint(w, "too short")
 	})
 	endless := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		chunk := make([]byte, 1<<20)

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/fullstorydev/grpcurl"
-	"github.com/jhump/protoreflect/desc"
 	"github.com/jhump/protoreflect/grpcreflect"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -141,7 +140,7 @@ func (p *peer) reflect(ctx context.Context, service, name string) (protoreflect.
 	if err != nil && !unknownSymbol(err) {
 		return nil, reflectionError(err)
 	}
-	found, ok := symbol.(*desc.ServiceDescriptor)
+	found, ok := symbol.(serviceDescriptor)
 	if !ok {
 		services, err := source.ListServices()
 		if err != nil {
@@ -163,6 +162,11 @@ func (p *peer) reflect(ctx context.Context, service, name string) (protoreflect.
 		return nil, errors.New("the method is a stream: only unary methods can be called")
 	}
 	return method, nil
+}
+
+// serviceDescriptor is what a symbol is that names a service.
+type serviceDescriptor interface {
+	UnwrapService() protoreflect.ServiceDescriptor
 }
 
 // unknownSymbol tells that the server answered that it has no such name.

@@ -39,9 +39,8 @@ func compile(L *lua.LState, name string, source []byte) (function *lua.LFunction
 	if err != nil {
 		return nil, syntaxError(name, source, err)
 	}
-	if line, ok := tooDeep(chunk); ok {
-		return nil, &Error{Kind: Compile, File: name, Line: line, Message: fmt.Sprintf(
-			"code is nested deeper than %d levels", maxSyntaxDepth)}
+	if line, why := tooComplex(chunk); line > 0 {
+		return nil, &Error{Kind: Compile, File: name, Line: line, Message: why}
 	}
 	proto, err := lua.Compile(chunk, name)
 	if err != nil {
@@ -74,7 +73,8 @@ func syntaxError(name string, source []byte, err error) *Error {
 		failed.Line = parseErr.Pos.Line
 		failed.Message = fmt.Sprintf("%s near '%s'", strings.TrimSpace(parseErr.Message), shorten(parseErr.Token))
 	case errors.As(err, &compileErr):
-		failed.Line, failed.Message = compileErr.Line, compileErr.Message
+		// Some errors are those of a whole function, and have no line.
+		failed.Line, failed.Message = max(compileErr.Line, 1), compileErr.Message
 	}
 	return failed
 }

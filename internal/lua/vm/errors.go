@@ -15,23 +15,24 @@ import (
 	"strings"
 	"time"
 
-	"github.com/topas-dev/topas/internal/lua/convert"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/topas-dev/topas/internal/lua/convert"
 )
 
 // Kind is what a script failed of.
 type Kind string
 
 const (
-	// Compile: the script, or a file that it requires, is not valid Lua.
+	// Compile means that the script, or a file that it requires, is not valid Lua.
 	Compile Kind = "Compile"
-	// Assertion: assert, or a module's own assertion, did not hold.
+	// Assertion means that assert, or a module's own assertion, did not hold.
 	Assertion Kind = "Assertion"
-	// Raised: the script, a library or a module raised an error.
+	// Raised means that the script, a library or a module raised an error.
 	Raised Kind = "Raised"
-	// Timeout: the context's deadline passed.
+	// Timeout means that the context's deadline passed.
 	Timeout Kind = "Timeout"
-	// Canceled: the context was canceled.
+	// Canceled means that the context was canceled.
 	Canceled Kind = "Canceled"
 )
 

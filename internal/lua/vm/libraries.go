@@ -9,8 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/topas-dev/topas/internal/lua/convert"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/topas-dev/topas/internal/lua/convert"
 )
 
 // maxString bounds the strings that string.rep and table.concat make, in bytes.

@@ -27,7 +27,7 @@ type failure struct {
 	contextErr error
 }
 
-// call runs a function on a fresh coroutine and catches what it raises.
+// call runs a function on a coroutine of its own and catches what it raises.
 //
 // gopher-lua's own protected call can't be used: after an error it leaves the caller's captured local variables
 // detached from the closures that share them. On a coroutine of its own, only the failed function's are.
@@ -35,7 +35,7 @@ func (vm *VM) call(L *lua.LState, function lua.LValue, args ...lua.LValue) (resu
 	if vm.nesting() >= maxNesting {
 		return nil, vm.describe(L, lua.LString("stack overflow (protected calls are nested too deep)"))
 	}
-	thread := newThread(L)
+	thread := vm.takeThread(L)
 	vm.calls[thread] = L
 	current := L.G.CurrentThread
 	defer func() {
@@ -54,7 +54,22 @@ func (vm *VM) call(L *lua.LState, function lua.LValue, args ...lua.LValue) (resu
 	for i := 1; i <= thread.GetTop(); i++ {
 		results = append(results, thread.Get(i))
 	}
+	thread.SetTop(0)
+	vm.free = append(vm.free, thread)
 	return results, nil
+}
+
+// takeThread returns a coroutine for a protected call: one whose call succeeded, which left nothing behind, or a new
+// one. Scripts never get hold of these.
+func (vm *VM) takeThread(L *lua.LState) *lua.LState {
+	last := len(vm.free) - 1
+	if last < 0 {
+		return newThread(L)
+	}
+	thread := vm.free[last]
+	vm.free = vm.free[:last]
+	thread.SetContext(L.Context())
+	return thread
 }
 
 func (vm *VM) nesting() int {

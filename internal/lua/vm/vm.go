@@ -16,8 +16,9 @@ import (
 	"io"
 	"time"
 
-	"github.com/topas-dev/topas/internal/lua/convert"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/topas-dev/topas/internal/lua/convert"
 )
 
 // Bounds on the stacks of a script. The registry holds the values of all running functions of a coroutine.
@@ -60,6 +61,8 @@ type VM struct {
 	// calls are the running protected calls, and resumed the number of running coroutines: both nest on Go's stack.
 	calls   map[*lua.LState]*lua.LState
 	resumed int
+	// free are the coroutines of protected calls that are done.
+	free []*lua.LState
 
 	// origin is where the error came from that is on its way out of a wrapped coroutine.
 	origin *failure

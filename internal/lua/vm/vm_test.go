@@ -17,8 +17,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/topas-dev/topas/internal/lua/convert"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/topas-dev/topas/internal/lua/convert"
 )
 
 // files are the files of a test by name.
@@ -38,7 +39,7 @@ func demo(L *lua.LState) int {
 		"double": func(L *lua.LState) int { L.Push(L.CheckNumber(1) * 2); return 1 },
 		"fail":   func(L *lua.LState) int { convert.Raise(L, errors.New("50% of it failed")); return 0 },
 		"expect": func(L *lua.LState) int { convert.RaiseAssertion(L, errors.New("no such row")); return 0 },
-		"panic":  func(*lua.LState) int { var m map[string]int; m["a"] = 1; return 0 },
+		"panic":  func(*lua.LState) int { panic("out of order") },
 		"wait": func(L *lua.LState) int {
 			<-L.Context().Done()
 			convert.Raise(L, fmt.Errorf("GET http://web: %w", L.Context().Err()))
@@ -108,6 +109,15 @@ func TestRunPrints(t *testing.T) {
 	}
 }
 
+// constants are n different numbers, each with a comma behind it.
+func constants(n int) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "%d,", i)
+	}
+	return text.String()
+}
+
 func TestRunErrors(t *testing.T) {
 	cases := []struct {
 		reason   string
@@ -153,7 +163,7 @@ func TestRunErrors(t *testing.T) {
 		{"a module's error below a protected call names the script's line", "local ok, e = pcall(require('demo').fail)\n\nerror(e, 0)", nil,
 			Error{Kind: Raised, File: "test.lua", Line: 3, Message: "50% of it failed"}},
 		{"a module's panic", "\nrequire('demo').panic()", nil,
-			Error{Kind: Raised, File: "test.lua", Line: 2, Message: "demo.panic broke down, which is a fault of TOPAS: panic: assignment to entry in nil map"}},
+			Error{Kind: Raised, File: "test.lua", Line: 2, Message: "demo.panic broke down, which is a fault of TOPAS: panic: out of order"}},
 		{"a syntax error", "local x = 1\nif x = 2 then end", nil,
 			Error{Kind: Compile, File: "test.lua", Line: 2, Message: "syntax error near '='"}},
 		{"a missing end", "if x then\n  print(1)\n", nil,
@@ -176,6 +186,8 @@ func TestRunErrors(t *testing.T) {
 			Error{Kind: Compile, File: "test.lua", Line: 1, Message: "the source has 262146 bytes, more than the 262144 that are allowed: move data into files of its own"}},
 		{"source that is nested too deep", "\nreturn " + strings.Repeat("not ", 60000) + "1", nil,
 			Error{Kind: Compile, File: "test.lua", Line: 2, Message: "code is nested deeper than 1000 levels"}},
+		{"too many constants", "local t = {\n" + constants(10001) + "}", nil,
+			Error{Kind: Compile, File: "test.lua", Line: 2, Message: "there are more than 10000 different names, strings and numbers: move data into files of its own"}},
 		{"loaded source that is nested too deep", "assert(loadstring('return ' .. ('#'):rep(2e5) .. 'x', 'bomb'))", nil,
 			Error{Kind: Assertion, File: "test.lua", Line: 1, Message: "bomb:1: code is nested deeper than 1000 levels"}},
 		{"loaded source without an end", "assert(load(function() return ('x'):rep(1e5) end, 'endless'))", nil,

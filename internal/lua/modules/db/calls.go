@@ -9,9 +9,10 @@ import (
 	"errors"
 	"fmt"
 
+	lua "github.com/yuin/gopher-lua"
+
 	driver "github.com/topas-dev/topas/internal/driver/db"
 	"github.com/topas-dev/topas/internal/lua/convert"
-	lua "github.com/yuin/gopher-lua"
 )
 
 // call is a function of db and a method of connections. Its first argument of its own is the argument n.

@@ -51,8 +51,10 @@ func newApp(t *testing.T) app {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close(ctx)
 		if _, err := conn.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Close(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}

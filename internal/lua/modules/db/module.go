@@ -19,9 +19,10 @@ import (
 	"errors"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	driver "github.com/topas-dev/topas/internal/driver/db"
 	"github.com/topas-dev/topas/internal/lua/convert"
-	lua "github.com/yuin/gopher-lua"
 )
 
 // connType is the name of the metatable of connections in the registry.

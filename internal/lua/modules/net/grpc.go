@@ -11,9 +11,10 @@ import (
 	"strings"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	driver "github.com/topas-dev/topas/internal/driver/net"
 	"github.com/topas-dev/topas/internal/lua/convert"
-	lua "github.com/yuin/gopher-lua"
 )
 
 // grpcOptions are the options of a call.

@@ -17,8 +17,9 @@ import (
 	"context"
 	"strings"
 
-	driver "github.com/topas-dev/topas/internal/driver/net"
 	lua "github.com/yuin/gopher-lua"
+
+	driver "github.com/topas-dev/topas/internal/driver/net"
 )
 
 // Driver makes the requests and calls; *driver.Client is one.

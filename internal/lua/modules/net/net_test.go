@@ -95,17 +95,17 @@ func frontend(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Custom-Header", "yes")
 	switch r.URL.Path {
 	case "/api/users/alice":
-		fmt.Fprint(w, `{"name": "alice", "id": 12345678901234567890, "age": 7, "email": null, "tags": ["a", null]}`)
+		_, _ = fmt.Fprint(w, `{"name": "alice", "id": 12345678901234567890, "age": 7, "email": null, "tags": ["a", null]}`)
 	case "/text":
-		fmt.Fprint(w, "hello, not JSON")
+		_, _ = fmt.Fprint(w, "hello, not JSON")
 	case "/null":
-		fmt.Fprint(w, "null")
+		_, _ = fmt.Fprint(w, "null")
 	case "/old":
 		http.Redirect(w, r, "/text", http.StatusFound)
 	case "/silent":
 		<-r.Context().Done()
 	case "/echo":
-		fmt.Fprintf(w, "%s %s|%s|%s|%s|%s", r.Method, r.URL.RawQuery, r.Header.Get("Content-Type"), r.Header.Get("Authorization"), r.Header.Get("X-Id"), body)
+		_, _ = fmt.Fprintf(w, "%s %s|%s|%s|%s|%s", r.Method, r.URL.RawQuery, r.Header.Get("Content-Type"), r.Header.Get("Authorization"), r.Header.Get("X-Id"), body)
 	default:
 		http.Error(w, "nothing here", http.StatusNotFound)
 	}

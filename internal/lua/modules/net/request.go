@@ -14,9 +14,10 @@ import (
 	"strconv"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	driver "github.com/topas-dev/topas/internal/driver/net"
 	"github.com/topas-dev/topas/internal/lua/convert"
-	lua "github.com/yuin/gopher-lua"
 )
 
 // defaultRedirects is how many redirects are followed unless the option redirects says otherwise.

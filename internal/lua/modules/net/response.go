@@ -14,9 +14,10 @@ import (
 	"net/http"
 	"strings"
 
+	lua "github.com/yuin/gopher-lua"
+
 	driver "github.com/topas-dev/topas/internal/driver/net"
 	"github.com/topas-dev/topas/internal/lua/convert"
-	lua "github.com/yuin/gopher-lua"
 )
 
 // Names of the metatables in the registry.
