@@ -49,9 +49,9 @@ func report(ctx context.Context, f *Factory, err error) {
 	switch {
 	case err == nil, errors.As(err, &exit):
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(f.ErrOut, "Interrupted")
+		f.say("Interrupted\n")
 	default:
-		fmt.Fprintf(f.ErrOut, "error: %s\n", f.explain(err))
+		f.say("error: %s\n", f.explain(err))
 	}
 }
 

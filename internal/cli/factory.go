@@ -109,6 +109,11 @@ func knownKinds() meta.RESTMapper {
 	return mapper
 }
 
+// say tells the user something besides the data. Nobody is left to be told when that fails.
+func (f *Factory) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(f.ErrOut, format, args...)
+}
+
 // example returns the examples of a command as the user would type them.
 func (f *Factory) example(text string) string {
 	return strings.ReplaceAll(text, "kctrl test", f.Program+" test")

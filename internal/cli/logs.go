@@ -8,7 +8,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,7 +95,7 @@ func (o *logsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reader := runlog.Reader{Client: c, Pods: c.Core, Out: o.factory.Out, Say: o.say}
+	reader := runlog.Reader{Client: c, Pods: c.Core, Out: o.factory.Out, Say: o.factory.say}
 	opts := runlog.Options{Timestamps: o.timestamps, Since: o.since}
 	if o.tail >= 0 {
 		opts.Tail = &o.tail
@@ -121,12 +120,8 @@ func (o *logsOptions) run(ctx context.Context) error {
 func (o *logsOptions) followed(ctx context.Context, reader *runlog.Reader, run *v1alpha1.TestRun, opts runlog.Options) (*v1alpha1.TestRun, error) {
 	ended, err := reader.Follow(ctx, run, opts)
 	if errors.Is(ctx.Err(), context.Canceled) {
-		o.say("Detached, the test goes on. Follow it again with: %s\n", o.factory.followCommand(run.Name))
+		o.factory.say("Detached, the test goes on. Follow it again with: %s\n", o.factory.followCommand(run.Name))
 		return nil, exitError{ExitInterrupted}
 	}
 	return ended, err
-}
-
-func (o *logsOptions) say(format string, args ...any) {
-	fmt.Fprintf(o.factory.ErrOut, format, args...)
 }

@@ -74,10 +74,12 @@ func printVerdict(w io.Writer, run *v1alpha1.TestRun) {
 	if run.Status.Duration != "" {
 		line += " after " + run.Status.Duration
 	}
-	fmt.Fprintf(w, "Test %s: %s\n", run.Name, line)
+	text := fmt.Sprintf("Test %s: %s\n", run.Name, line)
 	if run.Status.Message != "" && state != v1alpha1.TestRunPassed {
-		fmt.Fprintln(w, indented(run.Status.Message))
+		text += indented(run.Status.Message) + "\n"
 	}
+	// This goes to standard error: nobody is left to be told when that fails.
+	_, _ = io.WriteString(w, text)
 }
 
 func indented(text string) string {

@@ -84,7 +84,7 @@ func (c *Clients) runs(ctx context.Context, opts *client.ListOptions) (*v1alpha1
 			break
 		}
 	}
-	all.ListMeta.Continue, all.ListMeta.RemainingItemCount = "", nil
+	all.Continue, all.RemainingItemCount = "", nil
 	slices.SortStableFunc(all.Items, func(a, b v1alpha1.TestRun) int {
 		if byTime := b.CreationTimestamp.Compare(a.CreationTimestamp.Time); byTime != 0 {
 			return byTime

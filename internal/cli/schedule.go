@@ -176,7 +176,7 @@ func (o *scheduleOptions) run(ctx context.Context) error {
 		return fmt.Errorf("printing the testrun: %w", err)
 	}
 	if *o.print.OutputFormat == "" && o.dryRun == dryRunNone {
-		fmt.Fprintf(o.factory.ErrOut, "Follow it with: %s\n", o.factory.followCommand(run.Name))
+		o.factory.say("Follow it with: %s\n", o.factory.followCommand(run.Name))
 	}
 	return nil
 }

@@ -131,7 +131,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 		return err
 	}
 	if !run.Status.State.Finished() {
-		fmt.Fprintf(o.factory.ErrOut, "There is no verdict yet. Follow the test with: %s\n", o.factory.followCommand(run.Name))
+		o.factory.say("There is no verdict yet. Follow the test with: %s\n", o.factory.followCommand(run.Name))
 	}
 	return verdictOf(run)
 }
@@ -154,11 +154,11 @@ func (o *statusOptions) list(ctx context.Context, c *Clients) error {
 	}
 	switch {
 	case total == 0 && o.allNamespaces:
-		fmt.Fprintln(o.factory.ErrOut, "No tests found")
+		o.factory.say("No tests found\n")
 	case total == 0:
-		fmt.Fprintf(o.factory.ErrOut, "No tests found in namespace %q\n", c.Namespace)
+		o.factory.say("No tests found in namespace %q\n", c.Namespace)
 	case total > len(runs.Items):
-		fmt.Fprintf(o.factory.ErrOut, "The newest %d of %d: --limit 0 lists all\n", len(runs.Items), total)
+		o.factory.say("The newest %d of %d: --limit 0 lists all\n", len(runs.Items), total)
 	}
 	return nil
 }

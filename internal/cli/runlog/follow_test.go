@@ -9,12 +9,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/internal/contract"
@@ -202,6 +205,33 @@ func TestFollowOfARunThatNeverStarts(t *testing.T) {
 	}
 	if noLog.Run.Status.Reason != v1alpha1.ReasonAppNotFound || noLog.WaitingFor != "" {
 		t.Errorf("NoLogError is %+v", noLog)
+	}
+}
+
+// A cluster that fails to answer at the wrong moment does not end the log.
+func TestFollowAsksAgain(t *testing.T) {
+	s := newStage(t, nil)
+	asked := 0
+	s.reader.Client = interceptor.NewClient(s.client, interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			applied := (&client.ListOptions{}).ApplyOptions(opts)
+			if _, ok := list.(*corev1.PodList); ok && applied.Raw == nil {
+				if asked++; asked == 2 {
+					return io.ErrUnexpectedEOF
+				}
+			}
+			return c.List(ctx, list, opts...)
+		},
+	})
+	f := s.follow(Options{})
+	s.said.await(t, "Waiting for the manager")
+	s.state(v1alpha1.TestRunError, v1alpha1.ReasonAppNotFound, `App "shop" is not there`)
+	_, err := f.wait()
+	if noLog := (*NoLogError)(nil); !errors.As(err, &noLog) {
+		t.Errorf("Follow returned %v, want a NoLogError", err)
+	}
+	if !strings.HasSuffix(s.said.String(), "The cluster does not answer (unexpected EOF): trying again\n") {
+		t.Errorf("said: %s", s.said)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -135,7 +137,7 @@ func (r *Reader) untilStarted(ctx context.Context, w *watcher, name string) (*co
 			// The two watches are not in step: the run can be seen to have ended before its Pod
 			// is seen to have started.
 			var err error
-			if pod, err = newestPod(ctx, r.Client, run); err != nil {
+			if pod, err = r.surePod(ctx, w, run); err != nil {
 				return nil, err
 			}
 		}
@@ -153,6 +155,20 @@ func (r *Reader) untilStarted(ctx context.Context, w *watcher, name string) (*co
 			r.say("Waiting for %s\n", now)
 		}
 		if err := w.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// surePod asks for the newest Pod until the cluster has answered.
+func (r *Reader) surePod(ctx context.Context, w *watcher, run *v1alpha1.TestRun) (*corev1.Pod, error) {
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		pod, err := newestPod(ctx, r.Client, run)
+		if err == nil || apierrors.ReasonForError(err) != metav1.StatusReasonUnknown {
+			return pod, err
+		}
+		r.say("The cluster does not answer (%v): trying again\n", err)
+		if err := w.changedWithin(ctx, pause); err != nil {
 			return nil, err
 		}
 	}

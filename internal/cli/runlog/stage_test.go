@@ -69,7 +69,7 @@ func newStage(t *testing.T, git *v1alpha1.GitSource) *stage {
 	if err := c.Create(t.Context(), s.run); err != nil {
 		t.Fatal(err)
 	}
-	s.reader = &Reader{Client: c, Pods: core, Out: s.out, Say: func(format string, args ...any) { fmt.Fprintf(s.said, format, args...) }}
+	s.reader = &Reader{Client: c, Pods: core, Out: s.out, Say: func(format string, args ...any) { _, _ = fmt.Fprintf(s.said, format, args...) }}
 	return s
 }
 
