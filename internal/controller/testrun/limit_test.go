@@ -106,21 +106,28 @@ func TestSixtyRunsWithTenSlots(t *testing.T) {
 				return ended == runs, ended
 			})
 			c.eventually("all slots are free", func() (bool, any) { return r.Queue.Active() == 0 && r.Queue.Depth() == 0, r.Queue.Active() })
-
-			mostRunning, _ := seen.seen()
-			mostAlive, started := kubelet.seen()
-			t.Logf("at most %d in state Running and %d containers alive", mostRunning, mostAlive)
-			if mostRunning > limit || mostAlive != limit {
-				t.Errorf("%d runs were in state Running and %d containers were alive at once, want %d", mostRunning, mostAlive, limit)
-			}
-			if started != runs {
-				t.Errorf("%d Pods were started for %d runs", started, runs)
-			}
-			for run, verdicts := range seen.verdicts {
-				if len(verdicts) != 1 || verdicts[0] != v1alpha1.TestRunPassed {
-					t.Errorf("%s: verdicts %v, want one: Passed", run, verdicts)
-				}
-			}
+			c.checkCounts(seen, kubelet, runs, limit)
 		})
+	}
+}
+
+// checkCounts holds what was seen of runs and Pods against the promises.
+func (c *cluster) checkCounts(seen *witness, kubelet *kubelet, runs, limit int) {
+	c.t.Helper()
+	mostRunning, _ := seen.seen()
+	mostAlive, started := kubelet.seen()
+	c.t.Logf("at most %d in state Running and %d containers alive", mostRunning, mostAlive)
+	if mostRunning > limit || mostAlive != limit {
+		c.t.Errorf("%d runs were in state Running and %d containers were alive at once, want %d", mostRunning, mostAlive, limit)
+	}
+	if started != runs {
+		c.t.Errorf("%d Pods were started for %d runs", started, runs)
+	}
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	for run, verdicts := range seen.verdicts {
+		if len(verdicts) != 1 || verdicts[0] != v1alpha1.TestRunPassed {
+			c.t.Errorf("%s: verdicts %v, want one: Passed", run, verdicts)
+		}
 	}
 }

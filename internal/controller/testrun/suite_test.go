@@ -7,6 +7,7 @@ package testrun
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"testing"
@@ -39,6 +40,10 @@ const (
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(zap.New(zap.WriteTo(io.Discard)))
+	if kubeconfig := os.Getenv(managerVariable); kubeconfig != "" {
+		fmt.Fprintln(os.Stderr, "manager:", serveAsManager(kubeconfig))
+		os.Exit(1)
+	}
 	os.Exit(kube.Run(m))
 }
 
@@ -183,9 +188,18 @@ func (c *cluster) manage(s settings) (r *Reconciler, stop func()) {
 }
 
 func (c *cluster) reconciler(cached client.Client, live client.Reader, s settings) *Reconciler {
+	c.t.Helper()
+	r, err := newReconciler(cached, live, s)
+	c.must(err)
+	return r
+}
+
+func newReconciler(cached client.Client, live client.Reader, s settings) (*Reconciler, error) {
 	runs := queue.New(s.limit)
 	measured, err := metrics.NewTestRuns(prometheus.NewRegistry(), runs.Depth, runs.Active)
-	c.must(err)
+	if err != nil {
+		return nil, err
+	}
 	return &Reconciler{
 		Client:        cached,
 		Live:          live,
@@ -193,5 +207,5 @@ func (c *cluster) reconciler(cached client.Client, live client.Reader, s setting
 		Queue:         runs,
 		Metrics:       measured,
 		StartDeadline: s.startDeadline,
-	}
+	}, nil
 }

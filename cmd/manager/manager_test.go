@@ -1,0 +1,249 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/test/servers/kube"
+)
+
+const (
+	patience    = 60 * time.Second
+	managerUser = "topas-manager"
+)
+
+func TestMain(m *testing.M) { os.Exit(kube.Run(m)) }
+
+// TestManagerWithItsOwnRights runs the manager as a user who has what config/rbac gives it, and nothing else.
+func TestManagerWithItsOwnRights(t *testing.T) {
+	server := kube.Start(t)
+	namespace := server.NewNamespace(t, "pod-security.kubernetes.io/enforce=restricted")
+	grant(t, server, namespace)
+	t.Setenv("KUBECONFIG", kubeconfig(t, server))
+	metrics, probes := freeAddress(t), freeAddress(t)
+
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"--runner-image=topas/runner:v1", "--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes,
+			"--leader-elect", "--leader-election-namespace=" + namespace, "--zap-log-level=error"})
+	}()
+	for _, check := range []string{"healthz", "readyz"} {
+		eventually(t, check+" says ok", func() (bool, any) {
+			code, body, err := get("http://"+probes+"/"+check, "")
+			return code == http.StatusOK, fmt.Sprint(body, err)
+		})
+	}
+
+	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "mock-app"}, Spec: v1alpha1.AppSpec{
+		Services: []v1alpha1.ServiceSpec{{Name: "frontend", Image: "my-org/web", Version: "v1", Port: 80}}}}
+	test := &v1alpha1.TestRun{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "smoke"}, Spec: v1alpha1.TestRunSpec{
+		AppName: "mock-app", Script: "print(1)"}}
+	for _, object := range []client.Object{app, test} {
+		if err := server.Client.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, object := range map[string]client.Object{"mock-app-frontend": &appsv1.Deployment{}, "smoke-1": &corev1.Pod{}} {
+		eventually(t, "there is a "+name, func() (bool, any) {
+			err := server.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, object)
+			return err == nil, err
+		})
+	}
+	eventually(t, "the run is being started", func() (bool, any) {
+		err := server.Client.Get(t.Context(), client.ObjectKeyFromObject(test), test)
+		return test.Status.PodName == "smoke-1", fmt.Sprint(test.Status, err)
+	})
+
+	checkMetrics(t, server, namespace, "https://"+metrics+"/metrics")
+
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("the manager ended with: %v", err)
+	}
+	lease := &coordinationv1.Lease{}
+	if err := server.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: leaseName}, lease); err != nil {
+		t.Fatal(err)
+	}
+	if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" {
+		t.Errorf("the lease is still held by %q", *holder)
+	}
+}
+
+// checkMetrics reads the metrics as nobody and as one who may.
+func checkMetrics(t *testing.T, server *kube.Server, namespace, url string) {
+	t.Helper()
+	if code, _, err := get(url, ""); code != http.StatusUnauthorized {
+		t.Errorf("reading the metrics without a token: %d %v, want %d", code, err, http.StatusUnauthorized)
+	}
+	if code, _, err := get(url, tokenOf(t, server, namespace, "stranger")); code != http.StatusForbidden {
+		t.Errorf("reading the metrics without the right to: %d %v, want %d", code, err, http.StatusForbidden)
+	}
+	reader := roleFrom(t, "metrics_reader_role.yaml")
+	create(t, server, reader, bindingOf(reader.Name, rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: "prometheus"}))
+	code, body, err := get(url, tokenOf(t, server, namespace, "prometheus"))
+	if code != http.StatusOK {
+		t.Errorf("reading the metrics: %d %v", code, err)
+	}
+	for _, line := range []string{"\ntopas_active_runners 1\n", "\ntopas_queue_depth 0\n"} {
+		if !strings.Contains(body, line) {
+			t.Errorf("the metrics lack %q", strings.TrimSpace(line))
+		}
+	}
+}
+
+// grant gives managerUser the rights of config/rbac.
+func grant(t *testing.T, server *kube.Server, namespace string) {
+	t.Helper()
+	subject := rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: managerUser}
+	for _, file := range []string{"role.yaml", "metrics_auth_role.yaml"} {
+		role := roleFrom(t, file)
+		create(t, server, role, bindingOf(role.Name, subject))
+	}
+	leader := &rbacv1.Role{}
+	read(t, "leader_election_role.yaml", leader)
+	leader.Namespace = namespace
+	create(t, server, leader, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: leader.Name},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: leader.Name},
+		Subjects:   []rbacv1.Subject{subject},
+	})
+}
+
+func roleFrom(t *testing.T, file string) *rbacv1.ClusterRole {
+	t.Helper()
+	role := &rbacv1.ClusterRole{}
+	read(t, file, role)
+	return role
+}
+
+func read(t *testing.T, file string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(data, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+func bindingOf(role string, subject rbacv1.Subject) *rbacv1.ClusterRoleBinding {
+	return &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: role},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{subject},
+	}
+}
+
+func create(t *testing.T, server *kube.Server, objects ...client.Object) {
+	t.Helper()
+	for _, object := range objects {
+		if err := server.Client.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func tokenOf(t *testing.T, server *kube.Server, namespace, name string) string {
+	t.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	if err := client.IgnoreAlreadyExists(server.Client.Create(t.Context(), account)); err != nil {
+		t.Fatal(err)
+	}
+	request := &authenticationv1.TokenRequest{}
+	if err := server.Client.SubResource("token").Create(t.Context(), account, request); err != nil {
+		t.Fatal(err)
+	}
+	return request.Status.Token
+}
+
+func kubeconfig(t *testing.T, server *kube.Server) string {
+	t.Helper()
+	config := api.NewConfig()
+	config.Clusters["test"] = &api.Cluster{Server: server.Config.Host, CertificateAuthorityData: server.Config.CAData}
+	config.AuthInfos["test"] = &api.AuthInfo{
+		ClientCertificateData: server.Config.CertData, ClientKeyData: server.Config.KeyData, Impersonate: managerUser}
+	config.Contexts["test"] = &api.Context{Cluster: "test", AuthInfo: "test"}
+	config.CurrentContext = "test"
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func get(url, token string) (code int, body string, err error) {
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	// The manager signs its own certificate.
+	c := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}} //nolint:gosec // see above
+	response, err := c.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(data), err
+}
+
+func eventually(t *testing.T, what string, condition func() (bool, any)) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, last := condition()
+		if ok {
+			return
+		}
+		select {
+		case <-deadline.C:
+			t.Fatalf("waiting until %s: last seen: %v", what, last)
+		case <-tick.C:
+		}
+	}
+}
