@@ -50,7 +50,7 @@ install_packages() {
 
 # An interrupted build leaves working containers and half-written files; the lock says that nobody uses them now.
 clean_up_after_interruption() {
-	rm -rf "$cache/tmp"
+	rm -rf --one-file-system "$cache/tmp"
 	mkdir -p "$cache/tmp"
 	export TMPDIR=$cache/tmp
 	if [[ -n $(buildah containers --quiet) ]]; then
@@ -102,7 +102,8 @@ inputs_of_debian() { echo "$suite" && cat "$(debian_sources)"; }
 
 make_debian() {
 	# merged-usr and usr-is-merged: without them the package that merges /usr drags in perl.
-	SOURCE_DATE_EPOCH=0 mmdebstrap --variant=minbase --architectures="$(dpkg --print-architecture)" \
+	# unshare: what it mounts goes with it when it is killed, and is not found by the next run's cleaning up.
+	SOURCE_DATE_EPOCH=0 unshare --mount mmdebstrap --variant=minbase --architectures="$(dpkg --print-architecture)" \
 		--include=ca-certificates,usr-is-merged --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -133,7 +134,7 @@ make_static() {
 
 # make_image NAME writes the archive of the image that describe has described.
 make_image() {
-	local name=$1 base binaries=bin/linux/$1 arguments=() image_key id
+	local name=$1 base binaries=bin/linux/$1 arguments=() image_key before id
 	for base in "${bases[@]}"; do
 		need_base "${base#*=}"
 		arguments+=(--build-arg "${base%%=*}=${base_tags[${base#*=}]}")
@@ -150,9 +151,14 @@ make_image() {
 		return
 	fi
 	# The npm home also goes where no npm runs: it only needs to be the same for all, for the steps' cache.
+	before=$(buildah images --quiet --no-trunc "$tag" 2>/dev/null || true)
 	step "Build $tag" bud --file "$dockerfile" "${arguments[@]}" --volume "$npm_home:/root" \
 		--iidfile "$TMPDIR/id" --tag "$tag" .
 	id=$(cat "$TMPDIR/id")
+	if [[ -n $before && $before != "$id" ]]; then
+		# Predecessors would fill the disk. (rmi --prune would take the cached steps of other stages along.)
+		buildah rmi "$before" >/dev/null
+	fi
 	if [[ ! -f $out/$name.tar || $(cat "$out/$name.id" 2>/dev/null) != "$id" ]]; then
 		rm -f "$out/$name.id" "$out/$name.tar.new"
 		step "Write $out/$name.tar" buildah push "$id" "docker-archive:$out/$name.tar.new:$tag"
@@ -167,9 +173,4 @@ compile() {
 	mkdir -p "$(dirname "$1")"
 	CGO_ENABLED=0 GOOS=linux GOARCH=$arch $go build -trimpath -buildvcs=false \
 		-ldflags "-s -w -X main.version=$version" -o "$1" "$package"
-}
-
-# Images that got a successor of the same name would fill the disk.
-finish() {
-	buildah rmi --prune >/dev/null
 }

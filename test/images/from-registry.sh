@@ -31,5 +31,3 @@ pull_postgres() {
 	docker pull postgres:15
 	docker tag postgres:15 "$tag"
 }
-
-finish() { :; }
