@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"runtime/debug"
 	"time"
 
 	"github.com/topas-dev/topas/internal/contract"
@@ -38,20 +37,19 @@ type Options struct {
 // Run runs a script and returns its verdict. When ctx ends before the script, the verdict is Error. A panic is one as
 // well.
 func Run(ctx context.Context, o Options) (result contract.Result) {
-	defer func() {
-		if caught := recover(); caught != nil {
-			result = contract.Result{
-				Verdict: contract.Error, Reason: contract.ReasonRunnerFailed, Message: fmt.Sprintf("the runner panicked: %v", caught),
-			}
-			conclude(o.Output, result, string(debug.Stack()))
-		}
-	}()
-	duration, err := run(ctx, o)
+	var duration time.Duration
+	err := caught(func() (err error) {
+		duration, err = run(ctx, o)
+		return err
+	})
 	result = judge(err)
 	result.Duration = duration
 	traceback := ""
 	if failed, ok := errors.AsType[*vm.Error](err); ok {
 		traceback = failed.Traceback
+	}
+	if panicked, ok := errors.AsType[*panicError](err); ok {
+		traceback = panicked.stack
 	}
 	conclude(o.Output, result, traceback)
 	return result
@@ -75,12 +73,14 @@ func run(ctx context.Context, o Options) (time.Duration, error) {
 	defer free()
 	drivers.Files, drivers.Output = files, o.Output
 
-	machine := vm.New(vm.Config{Modules: modules.Loaders(drivers), Files: files, Output: o.Output})
-	defer machine.Close()
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	started := time.Now()
-	err = machine.Run(ctx, path.Clean(o.Script), source)
+	err = guard(ctx, func() error {
+		machine := vm.New(vm.Config{Modules: modules.Loaders(drivers), Files: files, Output: o.Output})
+		defer machine.Close()
+		return machine.Run(ctx, path.Clean(o.Script), source)
+	})
 	return time.Since(started), err
 }
 
@@ -105,6 +105,9 @@ func judge(err error) contract.Result {
 	}
 	if errors.Is(err, context.Canceled) {
 		result.Reason = contract.ReasonTerminated
+	}
+	if stuck, ok := errors.AsType[*stuckError](err); ok && errors.Is(stuck, context.DeadlineExceeded) {
+		result.Verdict, result.Reason = contract.Failed, contract.ReasonTimeout
 	}
 	if failed, ok := errors.AsType[*vm.Error](err); ok {
 		result.Verdict, result.Reason = verdictOf(failed.Kind)
