@@ -30,17 +30,17 @@ type AppEvent struct {
 func AppEvents(before, after v1alpha1.AppStatus) []AppEvent {
 	var events []AppEvent
 	if c := turned(before, after, v1alpha1.AppConditionSchemaReady); c != nil && c.Reason == v1alpha1.AppReasonSchemaFailed {
-		events = append(events, AppEvent{corev1.EventTypeWarning, c.Reason, "ApplySchema", note(c.Message)})
+		events = append(events, AppEvent{corev1.EventTypeWarning, c.Reason, "ApplySchema", cutText(c.Message, maxNote)})
 	}
 	c := turned(before, after, v1alpha1.AppConditionReady)
 	switch {
 	case c == nil:
 	case c.Status == metav1.ConditionTrue:
-		events = append(events, AppEvent{corev1.EventTypeNormal, c.Reason, "Reconcile", note(c.Message)})
+		events = append(events, AppEvent{corev1.EventTypeNormal, c.Reason, "Reconcile", cutText(c.Message, maxNote)})
 	// A new App is on its way, and a failed schema has been told.
 	case !passes(c.Reason) && c.Reason != v1alpha1.AppReasonSchemaFailed,
 		meta.IsStatusConditionTrue(before.Conditions, c.Type) && after.Phase == v1alpha1.AppDegraded:
-		events = append(events, AppEvent{corev1.EventTypeWarning, c.Reason, "Reconcile", note(c.Message)})
+		events = append(events, AppEvent{corev1.EventTypeWarning, c.Reason, "Reconcile", cutText(c.Message, maxNote)})
 	}
 	return events
 }
@@ -52,19 +52,4 @@ func turned(before, after v1alpha1.AppStatus, kind string) *metav1.Condition {
 		return nil
 	}
 	return is
-}
-
-func note(message string) string {
-	const dots = "..."
-	if len(message) <= maxNote {
-		return message
-	}
-	end := 0
-	for i := range message { // i is the beginning of a character, so that none is cut in half
-		if i > maxNote-len(dots) {
-			break
-		}
-		end = i
-	}
-	return message[:end] + dots
 }

@@ -55,7 +55,7 @@ func TestNotesFitIntoAnEvent(t *testing.T) {
 		{"characters of several bytes", "a" + strings.Repeat("€", maxNote)},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			got := note(tc.message)
+			got := cutText(tc.message, maxNote)
 			if len(got) > maxNote || len(got) < maxNote-4 || !utf8.ValidString(got) {
 				t.Errorf("note has %d bytes, valid %v, want %d at most", len(got), utf8.ValidString(got), maxNote)
 			}

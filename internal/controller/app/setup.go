@@ -49,10 +49,14 @@ func CacheByObject() map[client.Object]cache.ByObject {
 	ours := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{desired.LabelManagedBy: desired.ManagedBy})}
 	pods := ours
 	pods.Transform = cache.TransformStripManagedFields()
+	// The bundles of TestRuns are ConfigMaps too, and large.
+	schemas := cache.ByObject{Label: labels.SelectorFromSet(labels.Set{
+		desired.LabelManagedBy: desired.ManagedBy, desired.LabelComponent: desired.ComponentSchema,
+	})}
 	return map[client.Object]cache.ByObject{
 		&corev1.Pod{}:        pods,
 		&corev1.Secret{}:     ours,
-		&corev1.ConfigMap{}:  ours,
+		&corev1.ConfigMap{}:  schemas,
 		&corev1.Service{}:    ours,
 		&appsv1.Deployment{}: ours,
 		&batchv1.Job{}:       ours,
