@@ -86,10 +86,10 @@ func TestBadTests(t *testing.T) {
 		},
 		{
 			name: "endless", reason: "a script that does not end is stopped, and the line at which it was is told",
-			script:    "while true do\nend\n",
+			script:    "local n = 0\nwhile true do n = n + 1 end\n",
 			run:       func(r *topasv1alpha1.TestRun) { r.Spec.Timeout = "2s" },
 			wantState: topasv1alpha1.TestRunFailed, wantReason: topasv1alpha1.ReasonTimeout,
-			wantMessage: []string{"endless.lua:1:", "2s"},
+			wantMessage: []string{"endless.lua:2: timed out after", "2s"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
