@@ -102,6 +102,7 @@ inputs_of_debian() { echo "$suite" && cat "$(debian_sources)"; }
 
 make_debian() {
 	# merged-usr and usr-is-merged: without them the package that merges /usr drags in perl.
+	# shellcheck disable=SC2016  # mmdebstrap expands $1
 	# unshare: what it mounts goes with it when it is killed, and is not found by the next run's cleaning up.
 	SOURCE_DATE_EPOCH=0 unshare --mount mmdebstrap --variant=minbase --architectures="$(dpkg --print-architecture)" \
 		--include=ca-certificates,usr-is-merged --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \

@@ -90,7 +90,7 @@ func TestReflectionAndHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := alpha.Send(&reflectionalphapb.ServerReflectionRequest{
+	if err := alpha.Send(&reflectionalphapb.ServerReflectionRequest{ //nolint:staticcheck // older clients know only v1alpha
 		MessageRequest: &reflectionalphapb.ServerReflectionRequest_ListServices{},
 	}); err != nil {
 		t.Fatal(err)
@@ -99,7 +99,8 @@ func TestReflectionAndHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, names(alphaAnswer.GetListServicesResponse().GetService())); diff != "" {
+	alphaServices := alphaAnswer.GetListServicesResponse().GetService() //nolint:staticcheck // as above
+	if diff := cmp.Diff(want, names(alphaServices)); diff != "" {
 		t.Errorf("services by reflection v1alpha (-want +got):\n%s", diff)
 	}
 

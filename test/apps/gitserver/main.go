@@ -39,15 +39,15 @@ func main() {
 	flag.Parse()
 
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	if err := run(ctx, opts, log); err != nil {
+	if err := run(opts, log); err != nil {
 		log.Error("Failed to serve", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, opts options, log *slog.Logger) error {
+func run(opts options, log *slog.Logger) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
 	git, err := findGit()
 	if err != nil {
 		return err

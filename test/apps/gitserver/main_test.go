@@ -182,7 +182,7 @@ func TestPublishAgain(t *testing.T) {
 
 func TestMissingContentIsNamed(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
-	err := run(t.Context(), options{content: missing, repositories: t.TempDir()}, slog.New(slog.DiscardHandler))
+	err := run(options{content: missing, repositories: t.TempDir()}, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "read the content: open "+missing) {
 		t.Errorf("run without content: %v, want an error that names %s", err, missing)
 	}
