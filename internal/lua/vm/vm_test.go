@@ -293,6 +293,15 @@ func TestInterruptions(t *testing.T) {
 	}
 }
 
+func TestNoHandlerSeesAnInterruption(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	output, err := run(ctx, t, nil, "xpcall(function() while true do end end, print)")
+	if err == nil || output != "" {
+		t.Errorf("the handler printed %q, and Run gave %v", output, err)
+	}
+}
+
 func TestRunAgainAfterAFailure(t *testing.T) {
 	var output bytes.Buffer
 	vm := New(Config{Output: &output})
