@@ -16,9 +16,10 @@ import (
 // TestRunTimeoutDefault is the timeout of a TestRun that names none.
 const TestRunTimeoutDefault = 10 * time.Minute
 
-// testRunBackstop is how much longer than the script the Pod of a run may live: the runner itself stops the script
-// when its time is over, and reports. The cluster ends the Pod only when the runner hangs.
-const testRunBackstop = time.Minute
+// testRunBackstop is how much longer than the script the Pod of a run may live. The Pod's time begins before its images
+// are pulled and its source is cloned, for which the manager's default start deadline allows 5 minutes; the script itself
+// is stopped by the runner.
+const testRunBackstop = 6 * time.Minute
 
 // TestRunName is the name of the ConfigMap and of the Pod of a run. It is the same however often it is asked for, so
 // a second one can't be made.

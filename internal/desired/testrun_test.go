@@ -169,7 +169,7 @@ func TestBundlesThatCannotBe(t *testing.T) {
 
 func TestPodDeadlineIsInWholeSeconds(t *testing.T) {
 	for timeout, want := range map[time.Duration]time.Duration{
-		time.Second: 61 * time.Second, 1500 * time.Millisecond: 62 * time.Second, 10 * time.Minute: 11 * time.Minute,
+		time.Second: 361 * time.Second, 1500 * time.Millisecond: 362 * time.Second, 10 * time.Minute: 16 * time.Minute,
 	} {
 		if got := TestRunPodDeadline(timeout); got != want {
 			t.Errorf("TestRunPodDeadline(%s) = %s, want %s", timeout, got, want)
