@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -86,6 +87,7 @@ func addTestRuns(manager ctrl.Manager, o *options) error {
 		Metrics:       measured,
 		Events:        manager.GetEventRecorder("topas.dev/testrun-controller"),
 		StartDeadline: o.startDeadline,
+		Now:           time.Now,
 	}
 	return reconciler.SetupWithManager(manager, controller.Options{MaxConcurrentReconciles: workers})
 }

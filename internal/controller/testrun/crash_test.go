@@ -78,12 +78,13 @@ func (m *mortal) wrap(c client.WithWatch) client.Client {
 }
 
 // incarnation is one life of the manager: a reconciler that knows nothing of the one before, on a client that may die.
-func (c *cluster) incarnation(m *mortal, startDeadline time.Duration) *Reconciler {
+func (c *cluster) incarnation(m *mortal) *Reconciler {
 	c.t.Helper()
 	direct, err := client.NewWithWatch(c.Config, client.Options{Scheme: c.Scheme})
 	c.must(err)
 	wrapped := m.wrap(direct)
-	r := c.reconciler(wrapped, wrapped, settings{limit: 1, startDeadline: startDeadline})
+	r := c.reconciler(wrapped, wrapped, settings{limit: 1, startDeadline: time.Minute})
+	r.Now = func() time.Time { return time.Now().Add(c.late) }
 	r.Events = events.NewFakeRecorder(100)
 	r.slots.woken = make(chan woken, 100)
 	return r
@@ -126,7 +127,7 @@ func (c *cluster) passStep(run string) func() {
 	}
 }
 
-// stuckStep keeps the Pod of the run from starting, and lets a deleted one go.
+// stuckStep keeps the Pod of the run from starting until the start deadline is over, and lets a deleted one go.
 func (c *cluster) stuckStep(run string) func() {
 	return func() {
 		pod := &corev1.Pod{}
@@ -143,15 +144,22 @@ func (c *cluster) stuckStep(run string) func() {
 		case len(pod.Status.ContainerStatuses) == 0:
 			c.must(c.report(c.t.Context(), pod, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
 				Reason: "ErrImagePull", Message: "pull access denied"}}))
+		case c.message(run) != "":
+			c.late = time.Minute // the kubelet's words are in the status, and the start deadline is over
 		}
 	}
 }
 
+func (c *cluster) message(run string) string {
+	got := &v1alpha1.TestRun{}
+	c.must(c.Client.Get(c.t.Context(), c.key(run), got))
+	return got.Status.Message
+}
+
 func TestManagerIsKilledAfterAnyWrite(t *testing.T) {
 	for _, tc := range []struct {
-		reason        string
-		startDeadline time.Duration
-		step          func(*cluster, string) func()
+		reason string
+		step   func(*cluster, string) func()
 		// meanwhile is how many steps the cluster makes while no manager is there.
 		meanwhile  int
 		want       v1alpha1.TestRunState
@@ -159,10 +167,10 @@ func TestManagerIsKilledAfterAnyWrite(t *testing.T) {
 		// writes are the ConfigMap, the ServiceAccount, the RoleBinding, the Pod (and its deletion) and the states.
 		writes int
 	}{
-		{"the run stands still while no manager is there", time.Minute, (*cluster).passStep, 0, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
-		{"the run goes on while no manager is there", time.Minute, (*cluster).passStep, 1, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
-		{"the run ends while no manager is there", time.Minute, (*cluster).passStep, 2, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
-		{"the Pod does not start", time.Second, (*cluster).stuckStep, 2, v1alpha1.TestRunError, v1alpha1.ReasonImagePullFailed, 9},
+		{"the run stands still while no manager is there", (*cluster).passStep, 0, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
+		{"the run goes on while no manager is there", (*cluster).passStep, 1, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
+		{"the run ends while no manager is there", (*cluster).passStep, 2, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
+		{"the Pod does not start", (*cluster).stuckStep, 2, v1alpha1.TestRunError, v1alpha1.ReasonImagePullFailed, 9},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			for k := 1; ; k++ {
@@ -173,14 +181,14 @@ func TestManagerIsKilledAfterAnyWrite(t *testing.T) {
 				step := tc.step(c, name)
 
 				first := &mortal{last: k}
-				c.live(c.incarnation(first, tc.startDeadline), first, name, step)
+				c.live(c.incarnation(first), first, name, step)
 				killed := first.dead()
 				second := &mortal{}
 				if killed {
 					for range tc.meanwhile {
 						step()
 					}
-					c.live(c.incarnation(second, tc.startDeadline), second, name, step)
+					c.live(c.incarnation(second), second, name, step)
 				}
 
 				run := c.await(name, tc.want, tc.wantReason)

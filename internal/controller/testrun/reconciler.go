@@ -52,6 +52,8 @@ type Reconciler struct {
 	Events    events.EventRecorder
 	// StartDeadline is how long a run that has a slot may take until its script starts.
 	StartDeadline time.Duration
+	// Now is the time, time.Now outside of tests.
+	Now func() time.Time
 
 	slots slots
 }
@@ -144,7 +146,7 @@ func (r *Reconciler) gather(ctx context.Context, run *v1alpha1.TestRun) (status.
 	}
 	r.wake(ctx, r.Queue.Add(entry(run)), run.UID)
 	return status.TestRunFacts{
-		Now:           time.Now(),
+		Now:           r.Now(),
 		Admitted:      r.Queue.Admitted(run.UID),
 		Slots:         r.Queue.Limit(),
 		Seen:          seen,
@@ -159,7 +161,7 @@ func (r *Reconciler) nextLook(s v1alpha1.TestRunStatus, facts status.TestRunFact
 	if deadline.IsZero() {
 		return ctrl.Result{}
 	}
-	wait := max(time.Until(deadline), time.Millisecond)
+	wait := max(deadline.Sub(facts.Now), time.Millisecond)
 	if facts.Problem != nil {
 		wait = min(wait, startRetry)
 	}

@@ -53,6 +53,8 @@ type cluster struct {
 	*kube.Server
 	t         testing.TB
 	namespace string
+	// late is how far the clock of the manager's incarnations is ahead.
+	late time.Duration
 }
 
 func newCluster(t testing.TB) *cluster {
@@ -207,5 +209,6 @@ func newReconciler(cached client.Client, live client.Reader, s settings) (*Recon
 		Queue:         runs,
 		Metrics:       measured,
 		StartDeadline: s.startDeadline,
+		Now:           time.Now,
 	}, nil
 }

@@ -30,7 +30,7 @@ func withGit(run *v1alpha1.TestRun) {
 
 func TestRunsThatEnd(t *testing.T) {
 	c := newCluster(t)
-	c.manage(settings{limit: 5, startDeadline: 3 * time.Second})
+	c.manage(settings{limit: 5, startDeadline: 8 * time.Second})
 	const commit = "0123456789012345678901234567890123456789"
 
 	for i, tc := range []struct {
@@ -117,7 +117,7 @@ func TestRunsThatEnd(t *testing.T) {
 					Reason: "ImagePullBackOff", Message: `Back-off pulling image "localhost/topas/runner:test"`}}))
 			},
 			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonImagePullFailed,
-			wantMessage: `the test did not start within 3s: ImagePullBackOff: Back-off pulling image "localhost/topas/runner:test"`,
+			wantMessage: `the test did not start within 8s: ImagePullBackOff: Back-off pulling image "localhost/topas/runner:test"`,
 			check: func(t *testing.T, run *v1alpha1.TestRun) {
 				c.eventually("the Pod is stopped", func() (bool, any) {
 					err := c.Client.Get(t.Context(), c.key(run.Name+"-1"), &corev1.Pod{})
@@ -128,7 +128,7 @@ func TestRunsThatEnd(t *testing.T) {
 		{
 			reason:    "the Pod finds no node",
 			play:      func(*testing.T, *corev1.Pod) {},
-			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonStartFailed, wantMessage: "the test did not start within 3s",
+			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonStartFailed, wantMessage: "the test did not start within 8s",
 		},
 		{
 			reason: "the Pod is deleted while the script runs",
