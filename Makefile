@@ -71,7 +71,7 @@ test: ## Run everything: unit, API server and end-to-end tests.
 	$(MAKE) test-e2e
 
 .PHONY: test-unit
-test-unit: test-deps assets newman ## Run the tests that need no cluster, against real servers.
+test-unit: test-deps envtest newman ## Run the tests that need no cluster, against real servers.
 	KUBEBUILDER_ASSETS="$$($(BIN)/cluster assets)" go test ./api/... ./cmd/... ./internal/... ./test/apps/... ./test/servers/...
 	go -C hack/cluster test ./cmd/cluster ./internal/...
 
@@ -86,9 +86,9 @@ test-e2e: kctrl cluster-up images-load ## Run the end-to-end tests on a real clu
 test-deps: ## Install the servers that the tests run against (Debian packages).
 	hack/test-deps.sh
 
-.PHONY: assets
-assets: $(BIN)/cluster ## Build the etcd and kube-apiserver that the tests start.
-	$(BIN)/cluster assets >/dev/null
+.PHONY: envtest
+envtest: $(BIN)/cluster ## Build the etcd and kube-apiserver that the tests start, and print their folder.
+	@$(BIN)/cluster assets
 
 .PHONY: newman
 newman: $(BUILD)/newman/.installed ## Install Newman for the tests.
