@@ -78,7 +78,7 @@ test-unit: test-deps envtest newman ## Run the tests that need no cluster, again
 .PHONY: test-e2e
 test-e2e: kctrl cluster-up images-load ## Run the end-to-end tests on a real cluster.
 	$(MAKE) deploy OVERLAY=test/e2e/config
-	$(on_cluster) go test -tags e2e -count=1 -timeout 30m -v ./test/e2e
+	$(on_cluster) go test -tags e2e -count=1 -timeout 30m -parallel 4 -v ./test/e2e
 	$(MAKE) undeploy OVERLAY=test/e2e/config
 	$(on_cluster) go test -tags e2e -count=1 -v ./test/e2e/undeployed
 

@@ -22,6 +22,7 @@ import (
 
 // Whatever is wrong with a test, its run ends, and its status says what is wrong and where.
 func TestBadTests(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
 	create(t, app)
@@ -124,6 +125,7 @@ func TestBadTests(t *testing.T) {
 
 // A service image that can't be pulled shows in the App, and in the test that waits for it.
 func TestServiceImageThatCannotBePulled(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
 	app.Spec.Services[0].Version = "v0.0.0-missing"
@@ -153,6 +155,7 @@ func TestServiceImageThatCannotBePulled(t *testing.T) {
 
 // The error of psql is in the App's status, and the services are not started on half a schema.
 func TestInitSQLWithAnError(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
 	app.Spec.Databases[0].InitSQL = "CREATE TABLE users (name text);\nCREATE TABEL orders (id int);\n"

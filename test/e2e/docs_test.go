@@ -61,6 +61,7 @@ func blocks(t *testing.T, language string) []block {
 // Every Lua example of the documentation passes against the sample App, with the files of the
 // sample test beside it.
 func TestLuaExamplesInTheDocs(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
 	create(t, app)
@@ -80,6 +81,7 @@ func TestLuaExamplesInTheDocs(t *testing.T) {
 
 // Every YAML example of the documentation, and every sample, is taken by the API server.
 func TestYAMLExamplesInTheDocs(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	all := blocks(t, "yaml")
 	samples, err := filepath.Glob(filepath.Join(root, "config", "samples", "*.yaml"))
@@ -112,6 +114,7 @@ func TestYAMLExamplesInTheDocs(t *testing.T) {
 
 // The shell examples do what a newcomer would see after the demo.
 func TestShellExamplesInTheDocs(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
 	create(t, app)
@@ -125,20 +128,21 @@ func TestShellExamplesInTheDocs(t *testing.T) {
 	if err := os.WriteFile(kubeconfig, out, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("KUBECONFIG", kubeconfig)
-	if out, err := exec.Command("kubectl", "config", "set-context", "--current", "--namespace="+ns).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	bin, err := filepath.Abs(filepath.Join(root, "bin"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	env := append(os.Environ(), "KUBECONFIG="+kubeconfig, "PATH="+bin+":"+os.Getenv("PATH"))
+	set := exec.Command("kubectl", "config", "set-context", "--current", "--namespace="+ns)
+	set.Env = env
+	if out, err := set.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 
 	for _, b := range blocks(t, "sh") {
 		t.Run(fmt.Sprintf("%s:%d", b.page, b.line), func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), "bash", "-euxc", b.text)
-			cmd.Dir = t.TempDir()
+			cmd.Dir, cmd.Env = t.TempDir(), env
 			if err := os.CopyFS(filepath.Join(cmd.Dir, "config", "samples"), os.DirFS(filepath.Join(root, "config", "samples"))); err != nil {
 				t.Fatal(err)
 			}

@@ -22,6 +22,7 @@ import (
 
 // Tests come from a real git server; what is not there is said with its name.
 func TestGitSource(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	create(t, sampleApp(t, ns))
 	gitServer(t, ns, map[string]string{

@@ -26,6 +26,7 @@ import (
 // The main job: an App is applied, a test that uses all four modules is scheduled with kctrl,
 // its log is followed, and it passes. The App is not waited for: the script does that.
 func TestUpgradeSample(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	create(t, sampleApp(t, ns))
 
@@ -68,6 +69,7 @@ func TestUpgradeSample(t *testing.T) {
 
 // A line is in the log as soon as the script has printed it, not when the run is over.
 func TestLogsAreLive(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
 	create(t, app)
@@ -116,6 +118,7 @@ assert(net.post("http://frontend/api/users", { json = { name = "go", role = "sig
 
 // Nothing is left of a TestRun or an App that was deleted.
 func TestDeletingLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
 	create(t, app)
@@ -139,6 +142,7 @@ func TestDeletingLeavesNothingBehind(t *testing.T) {
 
 // The Pod of a run does what the restricted Pod Security Standard asks, and its exit code is the verdict.
 func TestExitCodeOfTheRunner(t *testing.T) {
+	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
 	create(t, app)

@@ -6,7 +6,8 @@ SPDX-License-Identifier: Apache-2.0
 */
 
 // Package e2e holds the tests that run against a real cluster with TOPAS deployed from
-// test/e2e/config and the sample images loaded. `make test-e2e` makes all of that.
+// test/e2e/config and the sample images loaded. `make test-e2e` makes all of that. What needs the manager for itself
+// (its limit, its death, its settings) runs alone, and everything else side by side.
 package e2e
 
 import (
@@ -125,7 +126,6 @@ func dump(t *testing.T, ns string) {
 	}
 }
 
-// apply creates the object, or the objects of a YAML file with the given namespace.
 func create(t *testing.T, obj client.Object) {
 	t.Helper()
 	if err := cluster.Create(t.Context(), obj); err != nil {
