@@ -38,9 +38,10 @@ prepare() {
 
 install_packages() {
 	local missing=()
-	command -v buildah >/dev/null || missing+=(buildah)
-	command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
-	command -v npm >/dev/null || missing+=(npm)
+	# type -P: buildah is a function here too.
+	type -P buildah >/dev/null || missing+=(buildah)
+	type -P mmdebstrap >/dev/null || missing+=(mmdebstrap)
+	type -P npm >/dev/null || missing+=(npm)
 	[[ -s /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
 	((${#missing[@]})) || return 0
 	step 'Update the list of Debian packages' apt-get update
