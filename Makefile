@@ -58,6 +58,7 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run the linters, and hold the imports to their directions.
 	$(BIN)/golangci-lint run --build-tags e2e
+	cd hack/cluster && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./cmd/cluster/... ./internal/...
 
 .PHONY: verify
 verify: ## Fail when generated code, manifests, formatting or modules are not up to date.

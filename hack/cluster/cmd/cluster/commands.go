@@ -36,8 +36,8 @@ What is being done is told on stderr, answers are on stdout.`,
 	root.PersistentFlags().StringVar(&a.source, "source", a.getenv("TOPAS_CLUSTER_SOURCE"),
 		"folder hack/cluster of the checkout to build Kubernetes from (default: $TOPAS_CLUSTER_SOURCE, then "+binaries.DefaultSource+")")
 	root.AddCommand(
-		newProviderCommand(a, "up", "Bring the cluster into working order, whatever state it is in", provider.Up),
-		newProviderCommand(a, "down", "Remove the cluster with everything that belongs to it", provider.Down),
+		newProviderCommand(a, "up", "Bring the cluster into working order, whatever state it is in", up),
+		newProviderCommand(a, "down", "Remove the cluster with everything that belongs to it", down),
 		newProviderCommand(a, "status", "Show what runs; succeeds only if the cluster is healthy", a.status),
 		newProviderCommand(a, "images", "List the loaded images: name and id, the digest of the configuration", a.images),
 		newProviderCommand(a, "kubeconfig", "Print the path of the kubeconfig", a.kubeconfig),
@@ -49,7 +49,7 @@ What is being done is told on stderr, answers are on stdout.`,
 	return root
 }
 
-func newProviderCommand(a *app, name, short string, do func(provider, context.Context) error) *cobra.Command {
+func newProviderCommand(a *app, name, short string, do func(context.Context, provider) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -57,14 +57,18 @@ func newProviderCommand(a *app, name, short string, do func(provider, context.Co
 			if err != nil {
 				return err
 			}
-			return do(p, command.Context())
+			return do(command.Context(), p)
 		},
 	}
 }
 
-func (a *app) status(p provider, ctx context.Context) error { return p.Status(ctx, a.out) }
+func up(ctx context.Context, p provider) error { return p.Up(ctx) }
 
-func (a *app) images(p provider, ctx context.Context) error {
+func down(ctx context.Context, p provider) error { return p.Down(ctx) }
+
+func (a *app) status(ctx context.Context, p provider) error { return p.Status(ctx, a.out) }
+
+func (a *app) images(ctx context.Context, p provider) error {
 	images, err := p.Images(ctx)
 	if err != nil {
 		return err
@@ -75,7 +79,7 @@ func (a *app) images(p provider, ctx context.Context) error {
 	return nil
 }
 
-func (a *app) kubeconfig(p provider, _ context.Context) error {
+func (a *app) kubeconfig(_ context.Context, p provider) error {
 	path, err := p.Kubeconfig()
 	if err != nil {
 		return err

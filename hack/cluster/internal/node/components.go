@@ -27,9 +27,13 @@ func (l Layout) in(elements ...string) string {
 	return filepath.Join(append([]string{l.State}, elements...)...)
 }
 
-// Cert, Key and Kubeconfig are the credentials of one of the Users.
-func (l Layout) Cert(user string) string       { return l.in("pki", user+".crt") }
-func (l Layout) Key(user string) string        { return l.in("pki", user+".key") }
+// Cert is the certificate of one of the Users.
+func (l Layout) Cert(user string) string { return l.in("pki", user+".crt") }
+
+// Key belongs to the Cert.
+func (l Layout) Key(user string) string { return l.in("pki", user+".key") }
+
+// Kubeconfig holds the credentials of one of the Users.
 func (l Layout) Kubeconfig(user string) string { return l.in("kubeconfigs", user) }
 
 // Socket is where containerd listens.
