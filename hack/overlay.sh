@@ -17,10 +17,6 @@ apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
 - ../../$overlay
-images:
-- name: controller
-  newName: ${manager%:*}
-  newTag: ${manager##*:}
 patches:
 - target:
     kind: Deployment
@@ -38,6 +34,7 @@ patches:
         spec:
           containers:
           - name: manager
+            image: $manager
             env:
             - name: RUNNER_IMAGE
               value: $runner
