@@ -123,8 +123,8 @@ run: manifests generate ## Run the manager on this machine, against the current 
 
 .PHONY: docker-build
 docker-build: ## Build the images of the manager and the runner with CONTAINER_TOOL.
-	$(CONTAINER_TOOL) build -t $(IMG) -f Dockerfile.controller .
-	$(CONTAINER_TOOL) build -t $(RUNNER_IMG) -f Dockerfile.runner .
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) -t $(IMG) -f Dockerfile.controller .
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) -t $(RUNNER_IMG) -f Dockerfile.runner .
 
 .PHONY: docker-push
 docker-push: ## Push the images of the manager and the runner.
