@@ -9,6 +9,7 @@ package sut
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,8 @@ type Config struct {
 	// Host returns the host at which a service or database of the App is reached, by its name in the App. Nil means
 	// the name inside the cluster, "<app>-<name>.<namespace>.svc".
 	Host func(name string) string
+	// Dial makes a connection, to see whether a service or database accepts one. Nil means a net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // NotFoundError says that the App doesn't exist.
@@ -68,6 +71,7 @@ type Client struct {
 	kube client.WithWatch
 	key  client.ObjectKey
 	host func(name string) string
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// ctx ends with the test. Looking up a host name has no context of its own.
 	ctx context.Context
 
@@ -78,9 +82,12 @@ type Client struct {
 
 // New returns a Client that works until ctx ends. The App must exist: else the error is a *NotFoundError.
 func New(ctx context.Context, c Config) (*Client, error) {
-	s := &Client{kube: c.Kube, key: client.ObjectKey{Namespace: c.Namespace, Name: c.App}, host: c.Host, ctx: ctx}
+	s := &Client{kube: c.Kube, key: client.ObjectKey{Namespace: c.Namespace, Name: c.App}, host: c.Host, dial: c.Dial, ctx: ctx}
 	if s.host == nil {
 		s.host = func(name string) string { return c.App + "-" + name + "." + c.Namespace + ".svc" }
+	}
+	if s.dial == nil {
+		s.dial = (&net.Dialer{}).DialContext
 	}
 	first, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()

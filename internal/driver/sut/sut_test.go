@@ -8,6 +8,7 @@ package sut_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -61,9 +62,15 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
+// answering is the network to a system under test that accepts every connection.
+func answering(context.Context, string, string) (net.Conn, error) {
+	conn, _ := net.Pipe()
+	return conn, nil
+}
+
 func (f *fixture) client(kube client.WithWatch) *sut.Client {
 	f.t.Helper()
-	c, err := sut.New(f.t.Context(), sut.Config{Kube: kube, Namespace: f.namespace, App: appName})
+	c, err := sut.New(f.t.Context(), sut.Config{Kube: kube, Namespace: f.namespace, App: appName, Dial: answering})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ import (
 var errTimeout = errors.New("timeout of the wait")
 
 // WaitReady waits until a service runs as the spec says, in the version that the spec names, or until a database
-// accepts connections and has its schema. The error of a timeout says what was last seen.
+// has its schema, and until it accepts connections from here. The error of a timeout says what was last seen.
 func (c *Client) WaitReady(ctx context.Context, name string, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 	defer cancel()
@@ -37,6 +37,9 @@ func (c *Client) WaitReady(ctx context.Context, name string, timeout time.Durati
 		last = seen
 		return ready, err
 	}, func(err error) { last = err.Error() })
+	if err == nil {
+		err = c.reach(ctx, name, func(seen string) { last = seen })
+	}
 	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
 		return fmt.Errorf("%s was not ready within %s: %s", name, timeout, last)
 	}

@@ -8,10 +8,13 @@ package sut_test
 import (
 	"context"
 	"errors"
+	"math"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -165,5 +168,48 @@ func TestWaitReadyEndsWithTheTest(t *testing.T) {
 	cancel()
 	if err := c.WaitReady(ctx, "frontend", time.Minute); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want %v", err, context.Canceled)
+	}
+}
+
+// The Pods are ready a moment before their Service answers.
+func TestWaitReadyWaitsUntilConnectionsAreAccepted(t *testing.T) {
+	f := newFixture(t)
+	refused := errors.New("connect: connection refused")
+	var dialed []string
+	refuse := 2
+	c, err := sut.New(t.Context(), sut.Config{
+		Kube: f.kube, Namespace: f.namespace, App: appName,
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dialed = append(dialed, address)
+			if len(dialed) <= refuse {
+				return nil, refused
+			}
+			return answering(ctx, network, address)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	f.report(frontend("my-org/web:v1.1.0", 1, 1, ""))
+	if err := c.WaitReady(t.Context(), "frontend", time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	address := "mock-app-frontend." + f.namespace + ".svc:8080"
+	if diff := cmp.Diff([]string{address, address, address}, dialed); diff != "" {
+		t.Errorf("connections tried (-want +got):\n%s", diff)
+	}
+
+	dialed, refuse = nil, math.MaxInt
+	err = c.WaitReady(t.Context(), "frontend", time.Second)
+	want := "frontend was not ready within 1s: it is ready, but does not accept connections: connect: connection refused"
+	if err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+
+	f.report(frontend("my-org/web:v1.1.0", 0, 0, ""))
+	dialed = nil
+	if err := c.WaitReady(t.Context(), "frontend", time.Minute); err != nil || dialed != nil {
+		t.Errorf("a service that was scaled to nothing: %v, connections tried: %v", err, dialed)
 	}
 }
