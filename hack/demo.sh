@@ -21,10 +21,11 @@ say "From here on everything is kubectl and kctrl"
 KUBECONFIG=$(bin/cluster kubeconfig)
 export KUBECONFIG
 printf '$ export KUBECONFIG=%s\n' "$KUBECONFIG"
-PATH=$PWD/bin:$PATH
-command -v kubectl >/dev/null || PATH=$PATH:$(bin/cluster assets)
-export PATH
-printf '$ export PATH=%s\n' "$PATH"
+tools=$PWD/bin
+command -v kubectl >/dev/null || tools+=:$(bin/cluster assets)
+export PATH=$tools:$PATH
+# shellcheck disable=SC2016  # to be repeated by hand as it is
+printf '$ export PATH=%s:$PATH\n' "$tools"
 
 say "The system under test: two services, a database and its schema"
 run kubectl apply -f config/samples/app.yaml
