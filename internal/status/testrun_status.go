@@ -38,6 +38,8 @@ type TestRunFacts struct {
 	Problem *TestRunProblem
 	// AppVersions are the versions of the App's services when the run was started; nil if it was not started just now.
 	AppVersions map[string]string
+	// Since is when this manager began to look after runs. Until then nobody could start one.
+	Since time.Time
 	// StartDeadline is how long a run with a slot may take to start, and Backstop how long one may run before it is given
 	// up, because the cluster has not ended it.
 	StartDeadline time.Duration
@@ -147,17 +149,24 @@ func startingState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.Test
 		shortDuration(facts.StartDeadline), cmp.Or(words, "the cluster gives no reason"))
 }
 
-// startDeadline counts from the admission, which also bounds a Pod that can't even be created. A Pod that fetches its source,
-// or has done so, has started: the cluster ends it in its time.
+// startDeadline counts from the making of the Pod. Where there is none it counts from the admission, which bounds a Pod that
+// can't be created, or from the beginning of this manager: a time without one is not the run's fault. A Pod that fetches its
+// source, or has done so, has started: the cluster ends it in its time.
 func startDeadline(s *v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
-	admitted, allowed := facts.Now, facts.StartDeadline
+	begun, allowed := facts.Now, facts.StartDeadline
 	if c := meta.FindStatusCondition(s.Conditions, v1alpha1.TestRunConditionAdmitted); c != nil && c.Status == metav1.ConditionTrue {
-		admitted = c.LastTransitionTime.Time
+		begun = c.LastTransitionTime.Time
+	}
+	switch made := facts.Seen.Created; {
+	case made.After(begun):
+		begun = made
+	case made.IsZero() && facts.Since.After(begun):
+		begun = facts.Since
 	}
 	if facts.Seen.WaitingReason == contract.WaitingFetching || s.GitCommit != "" {
 		allowed += facts.Backstop
 	}
-	return admitted.Add(allowed)
+	return begun.Add(allowed)
 }
 
 func backstop(s *v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {

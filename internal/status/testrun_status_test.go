@@ -73,6 +73,8 @@ func TestTestRunStatus(t *testing.T) {
 	waiting := contract.Observation{Stage: contract.StageWaiting, Name: "run-1", Alive: true}
 	pulling := waiting
 	pulling.WaitingReason, pulling.WaitingMessage = "ErrImagePull", "not found"
+	early, late := pulling, pulling
+	early.Created, late.Created = runTime.Add(5*time.Second), runTime.Add(295*time.Second)
 	unschedulable := waiting
 	unschedulable.WaitingReason, unschedulable.WaitingMessage = "Unschedulable", "0/1 nodes are available"
 	fetching := waiting
@@ -156,6 +158,24 @@ func TestTestRunStatus(t *testing.T) {
 			facts:    TestRunFacts{Admitted: true, Seen: contract.Observation{Stage: contract.StageAbsent}, Problem: refused},
 			want:     admittedRun(state("Pending", "Starting", refused.Message)),
 			wantLook: 300,
+		},
+		{
+			reason: "a time without a manager is not the run's fault", before: admittedRun(), second: 310,
+			facts:    TestRunFacts{Admitted: true, Seen: contract.Observation{Stage: contract.StageAbsent}, Since: after(290).Time},
+			want:     admittedRun(),
+			wantLook: 590,
+		},
+		{
+			reason: "a Pod that was made late has the whole time", before: admittedRun(withPod), second: 310,
+			facts:    TestRunFacts{Admitted: true, Seen: late, Since: after(200).Time},
+			want:     admittedRun(withPod, state("Pending", "Starting", "ErrImagePull: not found")),
+			wantLook: 595,
+		},
+		{
+			reason: "a Pod that was made early has had its time, with a manager or without", before: admittedRun(withPod), second: 310,
+			facts: TestRunFacts{Admitted: true, Seen: early, Since: after(290).Time},
+			want: admittedRun(withPod, state("Error", "ImagePullFailed", "the test did not start within 5m: ErrImagePull: not found"),
+				ended(310, ""), completeAt(310)),
 		},
 		{
 			reason: "a Pod that is refused to the deadline ends the run", before: admittedRun(), second: 300,

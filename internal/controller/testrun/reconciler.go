@@ -150,6 +150,7 @@ func (r *Reconciler) gather(ctx context.Context, run *v1alpha1.TestRun) (status.
 		Admitted:      r.Queue.Admitted(run.UID),
 		Slots:         r.Queue.Limit(),
 		Seen:          seen,
+		Since:         r.slots.restored,
 		StartDeadline: r.StartDeadline,
 		Backstop:      backstop(run),
 	}, nil

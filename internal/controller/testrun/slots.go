@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +30,8 @@ type woken = event.TypedGenericEvent[types.NamespacedName]
 // slots is what the Reconciler keeps besides the queue.
 type slots struct {
 	sync.Mutex
-	restored bool
+	// restored is when the queue was filled with what an earlier manager has left.
+	restored time.Time
 	woken    chan woken
 }
 
@@ -38,7 +40,7 @@ type slots struct {
 func (r *Reconciler) restoreSlots(ctx context.Context) error {
 	r.slots.Lock()
 	defer r.slots.Unlock()
-	if r.slots.restored {
+	if !r.slots.restored.IsZero() {
 		return nil
 	}
 	alive, err := r.Execution.Alive(ctx)
@@ -54,7 +56,7 @@ func (r *Reconciler) restoreSlots(ctx context.Context) error {
 		holding = append(holding, queue.Run{NamespacedName: alive[uid], UID: uid})
 	}
 	granted := r.Queue.Restore(holding, waiting)
-	r.slots.restored = true
+	r.slots.restored = r.Now()
 	// What holds a slot is looked at once more: its execution may end, or be deleted, before the watches see it.
 	r.wake(ctx, append(holding, granted...), "")
 	return nil
