@@ -61,7 +61,7 @@ lint: $(BIN)/golangci-lint ## Run the linters, and hold the imports to their dir
 	cd hack/cluster && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yml ./cmd/cluster/... ./internal/...
 
 .PHONY: verify
-verify: ## Fail when generated code, manifests, formatting or modules are not up to date.
+verify: $(BIN)/controller-gen $(BIN)/kustomize ## Fail when generated code, manifests, formatting or modules are not up to date.
 	hack/verify.sh
 
 ##@ Test
