@@ -47,7 +47,7 @@ func servicePod(service v1alpha1.ServiceSpec) *corev1ac.PodSpecApplyConfiguratio
 		WithSecurityContext(restrictedPod()).
 		WithContainers(corev1ac.Container().
 			WithName(ServiceContainer).
-			WithImage(Image(service)).
+			WithImage(service.Reference()).
 			WithEnv(serviceEnv(service.EnvVars)...).
 			WithPorts(corev1ac.ContainerPort().
 				WithName(portName).

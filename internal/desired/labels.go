@@ -9,9 +9,6 @@ package desired
 
 import (
 	"fmt"
-	"strings"
-
-	"github.com/topas-dev/topas/api/v1alpha1"
 )
 
 // Labels of everything that TOPAS makes.
@@ -49,14 +46,6 @@ const (
 // ChildName is the name of the Deployment and Service of a service or database. The API server refuses Apps
 // for which it has more than 63 characters.
 func ChildName(app, name string) string { return app + "-" + name }
-
-// Image is the image of a service with its version: "image:version", or "image@version" when the version is a digest.
-func Image(service v1alpha1.ServiceSpec) string {
-	if strings.HasPrefix(service.Version, "sha256:") {
-		return service.Image + "@" + service.Version
-	}
-	return service.Image + ":" + service.Version
-}
 
 // Address is where a service or database answers inside the cluster, "<host>:<port>".
 func Address(namespace, app, name string, port int32) string {

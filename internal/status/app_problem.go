@@ -99,14 +99,14 @@ func containerProblem(c corev1.ContainerStatus) problem {
 	if waiting == nil {
 		return problem{}
 	}
+	if slices.Contains(imagePullReasons, waiting.Reason) {
+		return problem{v1alpha1.AppReasonImagePull, fmt.Sprintf("can't pull image %q: %s", c.Image, words(waiting))}
+	}
 	switch waiting.Reason {
 	case "", "ContainerCreating", "PodInitializing":
 		return problem{}
 	case "CrashLoopBackOff":
 		return crash(c, c.LastTerminationState.Terminated)
-	// The kubelet alternates between these, with one word for the try and another for the pause.
-	case "ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable":
-		return problem{v1alpha1.AppReasonImagePull, fmt.Sprintf("can't pull image %q: %s", c.Image, words(waiting))}
 	default:
 		// CreateContainerConfigError and its like, such as an image that wants to run as root.
 		return problem{v1alpha1.AppReasonServiceNotReady, words(waiting)}

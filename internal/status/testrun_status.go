@@ -23,9 +23,6 @@ import (
 // need not be.
 const maxTestRunMessage = 4096
 
-// imagePullReasons are the kubelet's words for an image that it can't get.
-var imagePullReasons = []string{"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable"}
-
 // TestRunFacts is what was seen of a run.
 type TestRunFacts struct {
 	Now time.Time
@@ -188,15 +185,6 @@ func finish(s *v1alpha1.TestRunStatus, facts TestRunFacts) {
 	// The kubelet's times are whole seconds; the runner knows better how long the script ran.
 	took := cmp.Or(facts.Seen.Result.Duration, max(end.Sub(s.StartTime.Time), 0))
 	s.Duration = took.Round(100 * time.Millisecond).String()
-}
-
-// cutText returns text in at most limit bytes, and no character of it cut in half.
-func cutText(text string, limit int) string {
-	const mark = " ... (cut)"
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit-len(mark)], "") + mark
 }
 
 // shortDuration is "5m" rather than "5m0s".

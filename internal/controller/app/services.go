@@ -21,7 +21,7 @@ func (p *pass) applyServices(ctx context.Context) error {
 		name := desired.ChildName(p.app.Name, spec.Name)
 		service := status.ServiceObservation{Workload: status.Workload{
 			Name:       spec.Name,
-			Image:      desired.Image(spec),
+			Image:      spec.Reference(),
 			Replicas:   spec.Replicas,
 			Address:    desired.Address(p.app.Namespace, p.app.Name, spec.Name, spec.Port),
 			Deployment: p.children.deployments[name],

@@ -119,7 +119,7 @@ func permanent(err error) bool {
 func readiness(app *v1alpha1.App, name string) (ready bool, seen string, err error) {
 	wanted, isService := "", false
 	if s := service(app, name); s != nil {
-		wanted, isService = reference(s), true
+		wanted, isService = s.Reference(), true
 	} else if database(app, name) == nil {
 		return false, "", fmt.Errorf("app %q has no service or database %q: %s", app.Name, name, names(app))
 	}
@@ -173,12 +173,4 @@ func whyNot(app *v1alpha1.App) string {
 		}
 	}
 	return ""
-}
-
-// reference is the image with its version, as the kubelet pulls it.
-func reference(s *v1alpha1.ServiceSpec) string {
-	if strings.HasPrefix(s.Version, "sha256:") {
-		return s.Image + "@" + s.Version
-	}
-	return s.Image + ":" + s.Version
 }

@@ -3,16 +3,14 @@ Copyright 2026 The TOPAS Authors.
 SPDX-License-Identifier: Apache-2.0
 */
 
-package desired
+package v1alpha1
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/topas-dev/topas/api/v1alpha1"
 )
 
-func TestImage(t *testing.T) {
+func TestServiceReference(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("0a", 32)
 	for _, tc := range []struct{ reason, image, version, want string }{
 		{"a tag", "my-org/web", "v1.2.0", "my-org/web:v1.2.0"},
@@ -20,8 +18,9 @@ func TestImage(t *testing.T) {
 		{"a digest is joined by @", "my-org/web", digest, "my-org/web@" + digest},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			if got := Image(v1alpha1.ServiceSpec{Image: tc.image, Version: tc.version}); got != tc.want {
-				t.Errorf("Image() = %q, want %q", got, tc.want)
+			service := ServiceSpec{Image: tc.image, Version: tc.version}
+			if got := service.Reference(); got != tc.want {
+				t.Errorf("Reference() = %q, want %q", got, tc.want)
 			}
 		})
 	}
