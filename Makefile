@@ -137,7 +137,7 @@ images: ## Build all images, the samples' too, into build/images; from packages 
 
 .PHONY: build-installer
 build-installer: manifests generate $(BIN)/kustomize ## Write all that `make deploy` applies into build/install.yaml.
-	@hack/overlay.sh $(OVERLAY) $(IMG) $(RUNNER_IMG) >/dev/null
+	@hack/overlay.sh $(OVERLAY) $(IMG) $(RUNNER_IMG)
 	$(BIN)/kustomize build $(BUILD)/deploy >$(BUILD)/install.yaml
 
 ##@ Cluster

@@ -39,4 +39,3 @@ patches:
             - name: RUNNER_IMAGE
               value: $runner
 YAML
-echo build/deploy
