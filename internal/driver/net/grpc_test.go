@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
@@ -236,6 +237,7 @@ func TestDescriptorsLastAsLongAsTheConnection(t *testing.T) {
 		t.Errorf("for 3 calls over one connection, the server was asked %d times", got)
 	}
 	first.Stop()
+	awaitDisconnected(t, client)
 	serveGRPC(t, address, true, count)
 	deadline := time.Now().Add(10 * time.Second)
 	for {
@@ -249,6 +251,18 @@ func TestDescriptorsLastAsLongAsTheConnection(t *testing.T) {
 	}
 	if got := asked.Load(); got != 2 {
 		t.Errorf("after a new connection, the server was asked %d times in all, want 2", got)
+	}
+}
+
+// awaitDisconnected waits until the client has seen the ends of its connections.
+func awaitDisconnected(t *testing.T, client *Client) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, known := range client.peers {
+		if known.conn.GetState() == connectivity.Ready && !known.conn.WaitForStateChange(ctx, connectivity.Ready) {
+			t.Fatal("the client did not see the end of its connection")
+		}
 	}
 }
 

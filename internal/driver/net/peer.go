@@ -104,12 +104,13 @@ func authority(key peerKey) string {
 	return key.address
 }
 
-// method returns what a method takes and gives, which is asked of the server once a connection.
+// method returns what a method takes and gives, which is asked of the server once a connection. What is known from a
+// connection that is gone does not count: it may be another version that answers the next one.
 func (p *peer) method(ctx context.Context, service, name string) (protoreflect.MethodDescriptor, error) {
 	p.mutex.Lock()
 	method, ok := p.methods[service+"/"+name]
 	p.mutex.Unlock()
-	if ok {
+	if ok && p.conn.GetState() == connectivity.Ready {
 		return method, nil
 	}
 
@@ -192,8 +193,8 @@ func list(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// forgetter drops what is known of a server's methods when the connection ends: it may be another version that
-// answers the next one.
+// forgetter drops what is known of a server's methods when a new connection to it begins, which is before any call
+// goes over that connection.
 type forgetter struct{ peer *peer }
 
 func (forgetter) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
@@ -201,7 +202,7 @@ func (forgetter) HandleRPC(context.Context, stats.RPCStats)                     
 func (forgetter) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 
 func (f forgetter) HandleConn(_ context.Context, event stats.ConnStats) {
-	if _, ended := event.(*stats.ConnEnd); ended {
+	if _, began := event.(*stats.ConnBegin); began {
 		f.peer.forget()
 	}
 }
