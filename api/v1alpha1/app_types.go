@@ -13,6 +13,9 @@ import (
 //
 // Each service and database becomes a Deployment and a Service named "<app>-<name>", so a
 // name may be used once in an App, be it by a service or by a database.
+// +kubebuilder:validation:XValidation:rule="!has(self.services) || self.services.all(s, self.services.exists_one(t, t.name == s.name))",message="two services have the same name: give every service and database of an App a name of its own"
+// +kubebuilder:validation:XValidation:rule="!has(self.databases) || self.databases.all(d, self.databases.exists_one(t, t.name == d.name))",message="two databases have the same name: give every service and database of an App a name of its own"
+// +kubebuilder:validation:XValidation:rule="!has(self.databases) || self.databases.map(d, has(d.initSQL) ? size(bytes(d.initSQL)) : 0).sum() <= 1000000",message="the initSQL of all databases together may have at most 1000000 bytes, because the cluster stores it as a whole: keep the schema in initSQL, and load large data from a test (db.seed) or from the database's image"
 // +kubebuilder:validation:XValidation:rule="!has(self.services) || !has(self.databases) || self.services.all(s, !self.databases.exists(d, d.name == s.name))",message="a service and a database have the same name: give every service and database of an App a name of its own"
 type AppSpec struct {
 	// services are the programs under test.
@@ -28,87 +31,6 @@ type AppSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	Databases []DatabaseSpec `json:"databases,omitempty"`
-}
-
-// ServiceSpec is one service of the system under test.
-// +kubebuilder:validation:XValidation:rule="!self.image.contains('@') && !self.image.substring(self.image.lastIndexOf('/') + 1).contains(':')",message="image must not carry a tag or digest: write the repository in image (my-org/web) and the tag in version (v1.2.0 or sha256:...)",fieldPath=".image"
-type ServiceSpec struct {
-	// name of the service, a DNS label. Tests call the service by it.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=61
-	// +kubebuilder:validation:XValidation:rule="!format.dns1035Label().validate(self).hasValue()",message="name must be a DNS label: lower case letters, digits and '-', beginning with a letter and not ending with '-', such as web-api"
-	Name string `json:"name"`
-
-	// image is the repository of the container image, without tag or digest.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=512
-	Image string `json:"image"`
-
-	// version is the tag of the image, or its digest when it begins with "sha256:".
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=128
-	// +kubebuilder:validation:XValidation:rule="self.matches('^(sha256:[a-f0-9]{64}|[A-Za-z0-9_][A-Za-z0-9_.-]*)$')",message="version must be an image tag such as v1.2.0, or a digest such as sha256: followed by 64 hexadecimal digits"
-	Version string `json:"version"`
-
-	// replicas is the number of Pods. When it is left out, a new service gets one, and whoever
-	// scales it later (a HorizontalPodAutoscaler, say) keeps the last word.
-	// +optional
-	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:Maximum=1000
-	Replicas *int32 `json:"replicas,omitempty"`
-
-	// port on which the service listens, and on which its Service answers.
-	// +required
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=65535
-	Port int32 `json:"port"`
-
-	// envVars are the environment variables of the service's container.
-	// +optional
-	// +kubebuilder:validation:MaxProperties=256
-	EnvVars map[string]string `json:"envVars,omitempty"`
-}
-
-// DatabaseSpec is one PostgreSQL database of the system under test.
-type DatabaseSpec struct {
-	// name of the database, a DNS label. Tests connect to it by "<app>-<name>" or by the name alone.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=61
-	// +kubebuilder:validation:XValidation:rule="!format.dns1035Label().validate(self).hasValue()",message="name must be a DNS label: lower case letters, digits and '-', beginning with a letter and not ending with '-', such as orders-db"
-	Name string `json:"name"`
-
-	// image is the PostgreSQL image with its tag or digest, such as postgres:15. It must honour
-	// POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB and hold psql and pg_isready.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=512
-	Image string `json:"image"`
-
-	// port on which PostgreSQL listens.
-	// +optional
-	// +default=5432
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=65535
-	Port int32 `json:"port,omitempty"`
-
-	// credentials of the database: the keys user, password and dbname. They are put into the
-	// Secret "<app>-<name>", and the database is made with them.
-	// +required
-	// +kubebuilder:validation:XValidation:rule="'user' in self && 'password' in self && 'dbname' in self",message="credentials must have the keys user, password and dbname"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, k in ['user', 'password', 'dbname'])",message="credentials may have only the keys user, password and dbname"
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(self[k]) > 0)",message="credentials must not be empty: give user, password and dbname a value each"
-	// +kubebuilder:validation:MaxProperties=3
-	Credentials map[string]string `json:"credentials"`
-
-	// initSQL makes the schema. It is run once by psql, in one transaction, when the database
-	// accepts connections and before the services start for the first time; changed SQL is run again.
-	// +optional
-	// +kubebuilder:validation:MaxLength=900000
-	InitSQL string `json:"initSQL,omitempty"`
 }
 
 // AppPhase sums up the conditions of an App in one word.
