@@ -69,9 +69,10 @@ func (o *runOptions) connect(ctx context.Context) (modules.Drivers, func(), erro
 		return modules.Drivers{}, nil, fmt.Errorf("finding the cluster: %w", err)
 	}
 	return runner.Connect(ctx, runner.Environment{
-		Cluster:   cluster,
-		Namespace: o.namespace,
-		App:       o.app,
-		Newman:    o.newman,
+		Cluster:     cluster,
+		Namespace:   o.namespace,
+		App:         o.app,
+		Credentials: contract.CredentialsDir,
+		Newman:      o.newman,
 	})
 }

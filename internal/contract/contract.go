@@ -49,6 +49,9 @@ const (
 	BundleDir = "/topas/bundle"
 	// SourceDir holds the clone of the git source.
 	SourceDir = "/topas/source"
+	// CredentialsDir holds a folder for every database of the App whose credentials are in a Secret, by the name of the
+	// database, with a file for each of the keys user, password and dbname that the Secret has.
+	CredentialsDir = "/topas/credentials"
 	// TempDir is the one place besides SourceDir that can be written to.
 	TempDir = "/tmp"
 	// TerminationLog is where the kubelet reads the termination message from.

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 package desired
 
 import (
+	"path"
 	"strings"
 	"time"
 
@@ -24,13 +25,15 @@ const (
 	volumeSource = "source"
 	volumeTemp   = "tmp"
 	volumeToken  = "token"
+	// volumeCredentials is only there for Apps that need it.
+	volumeCredentials = "credentials"
 )
 
 // tokenDir is where every Kubernetes client looks for the credentials of its Pod.
 const tokenDir = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// TestRunPod is the Pod that carries a run out with the given runner image.
-func TestRunPod(run *v1alpha1.TestRun, image string) (*corev1.Pod, error) {
+// TestRunPod is the Pod that carries a run on the App out with the given runner image.
+func TestRunPod(run *v1alpha1.TestRun, app *v1alpha1.App, image string) (*corev1.Pod, error) {
 	timeout, err := TestRunTimeout(run)
 	if err != nil {
 		return nil, err
@@ -52,6 +55,12 @@ func TestRunPod(run *v1alpha1.TestRun, image string) (*corev1.Pod, error) {
 	if run.Spec.Git != nil {
 		pod.Spec.InitContainers = []corev1.Container{fetchContainer(run, image)}
 		pod.Spec.Volumes = append(pod.Spec.Volumes, scratchVolume(volumeSource, "2Gi"))
+	}
+	if sources := credentialSources(app); len(sources) > 0 {
+		pod.Spec.Volumes = append(pod.Spec.Volumes, credentialsVolume(sources))
+		runner := &pod.Spec.Containers[0]
+		runner.VolumeMounts = append(runner.VolumeMounts,
+			corev1.VolumeMount{Name: volumeCredentials, MountPath: contract.CredentialsDir, ReadOnly: true})
 	}
 	return pod, nil
 }
@@ -173,5 +182,32 @@ func tokenVolume() corev1.Volume {
 				{Path: "namespace", FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.namespace"}},
 			}}},
 		},
+	}}}
+}
+
+// credentialSources are the Secrets that databases of the App have their credentials in. The runner gets them as files,
+// because it may not read Secrets. One that is missing is for the test to complain about, should it use the database.
+func credentialSources(app *v1alpha1.App) []corev1.VolumeProjection {
+	var sources []corev1.VolumeProjection
+	for _, database := range app.Spec.Databases {
+		if database.CredentialsSecretRef == nil {
+			continue
+		}
+		secret := &corev1.SecretProjection{
+			LocalObjectReference: corev1.LocalObjectReference{Name: database.CredentialsSecretRef.Name},
+			Optional:             new(true),
+		}
+		for _, key := range []string{credentialUser, credentialPassword, credentialDatabase} {
+			secret.Items = append(secret.Items, corev1.KeyToPath{Key: key, Path: path.Join(database.Name, key)})
+		}
+		sources = append(sources, corev1.VolumeProjection{Secret: secret})
+	}
+	return sources
+}
+
+func credentialsVolume(sources []corev1.VolumeProjection) corev1.Volume {
+	return corev1.Volume{Name: volumeCredentials, VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+		DefaultMode: new(int32(0o440)),
+		Sources:     sources,
 	}}}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +40,24 @@ func gitRun() *v1alpha1.TestRun {
 	return run
 }
 
+// appUnderTest has the credentials of a database in its spec, so that its runs need no Secret.
 func appUnderTest() *v1alpha1.App {
-	return &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "tests", Name: "mock-app", UID: "uid-app"}}
+	return &v1alpha1.App{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "tests", Name: "mock-app", UID: "uid-app"},
+		Spec: v1alpha1.AppSpec{Databases: []v1alpha1.DatabaseSpec{{
+			Name: "db", Image: "postgres:15", Credentials: map[string]string{"user": "admin", "password": "s3cret", "dbname": "shop"},
+		}}},
+	}
+}
+
+// appWithSecrets has two more databases, whose credentials are in Secrets.
+func appWithSecrets() *v1alpha1.App {
+	app := appUnderTest()
+	app.Spec.Databases = append(app.Spec.Databases,
+		v1alpha1.DatabaseSpec{Name: "orders", Image: "postgres:15", CredentialsSecretRef: &v1alpha1.SecretReference{Name: "orders.login"}},
+		v1alpha1.DatabaseSpec{Name: "token", Image: "postgres:15", CredentialsSecretRef: &v1alpha1.SecretReference{Name: "token-login"}},
+	)
+	return app
 }
 
 // TestTestRunObjects compares whole objects with the files in testdata/testrun, because each line of them is a decision.
@@ -55,9 +72,9 @@ func TestTestRunObjects(t *testing.T) {
 		object func() (any, error)
 	}{
 		{"inline-configmap.yaml", func() (any, error) { return inlineBundle, nil }},
-		{"inline-pod.yaml", func() (any, error) { return TestRunPod(inlineRun(), "topas/runner:v1") }},
+		{"inline-pod.yaml", func() (any, error) { return TestRunPod(inlineRun(), appUnderTest(), "topas/runner:v1") }},
 		{"git-configmap.yaml", func() (any, error) { return TestRunConfigMap(gitRun()) }},
-		{"git-pod.yaml", func() (any, error) { return TestRunPod(gitRun(), "topas/runner:v1") }},
+		{"git-pod.yaml", func() (any, error) { return TestRunPod(gitRun(), appWithSecrets(), "topas/runner:v1") }},
 		{"serviceaccount.yaml", func() (any, error) { return RunnerServiceAccount(appUnderTest()), nil }},
 		{"rolebinding.yaml", func() (any, error) { return RunnerRoleBinding(appUnderTest()), nil }},
 	} {
@@ -110,18 +127,18 @@ func TestEveryFileHasItsKey(t *testing.T) {
 }
 
 func TestOnlyTheRunnerHasCredentials(t *testing.T) {
-	pod, err := TestRunPod(gitRun(), "topas/runner:v1")
+	pod, err := TestRunPod(gitRun(), appWithSecrets(), "topas/runner:v1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mounts := func(c corev1.Container) (found bool) {
-		for _, m := range c.VolumeMounts {
-			found = found || m.Name == volumeToken
-		}
-		return found
+	mounts := func(c corev1.Container, volume string) bool {
+		return slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == volume })
 	}
-	if !mounts(pod.Spec.Containers[0]) || mounts(pod.Spec.InitContainers[0]) {
-		t.Errorf("token in the runner: %v, in the fetch container: %v", mounts(pod.Spec.Containers[0]), mounts(pod.Spec.InitContainers[0]))
+	for _, volume := range []string{volumeToken, volumeCredentials} {
+		runner, fetch := mounts(pod.Spec.Containers[0], volume), mounts(pod.Spec.InitContainers[0], volume)
+		if !runner || fetch {
+			t.Errorf("%s in the runner: %v, in the fetch container: %v", volume, runner, fetch)
+		}
 	}
 }
 

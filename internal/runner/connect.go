@@ -28,6 +28,8 @@ type Environment struct {
 	Namespace, App string
 	// Host returns the host at which a service or database of the App is reached. Nil means its name inside the cluster.
 	Host func(name string) string
+	// Credentials is the folder with the credentials of databases that have them in a Secret, see contract.CredentialsDir.
+	Credentials string
 	// Newman is the folder whose node_modules holds Newman.
 	Newman string
 }
@@ -43,7 +45,7 @@ func Connect(ctx context.Context, e Environment) (modules.Drivers, func(), error
 	if err != nil {
 		return modules.Drivers{}, nil, err
 	}
-	requests, databases := net.NewClient(app), db.NewClient(app)
+	requests, databases := net.NewClient(app), db.NewClient(app, credentials{dir: e.Credentials})
 	free := func() {
 		requests.Close()
 		// The test's context may have ended. A server that doesn't say goodbye takes nothing from the verdict.

@@ -89,7 +89,7 @@ func TestTheWholePath(t *testing.T) {
 		},
 		{
 			"a service that the App has not", "require('sut').wait_ready('web', '1s')", failed, contract.ReasonScriptError,
-			`test.lua:1: app "mock-app" has no service or database "web": it has frontend, echo, db`,
+			`test.lua:1: app "mock-app" has no service or database "web": it has frontend, echo, db, ledger, stock`,
 		},
 		{
 			"a duration that is none", "require('sut').wait_ready('frontend', 'soon')", failed, contract.ReasonScriptError,
@@ -135,6 +135,12 @@ func TestTheWholePath(t *testing.T) {
 		{
 			"a wrong password", "require('db').connect{host='db', password='wrong'}", failed, contract.ReasonScriptError,
 			`test.lua:1: connect to database "testdb" on db (127.0.0.1:`,
+		},
+		{
+			"a database with a Secret, and one whose Secret is missing",
+			"local db = require('db') db.connect{host='mock-app-ledger'} db.expect{table='users', where={name='alice'}}\ndb.connect{host='stock'}",
+			failed, contract.ReasonScriptError,
+			`test.lua:2: connect: database "stock" has its credentials in Secret "stock-login", which is missing or has no key "user"`,
 		},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {

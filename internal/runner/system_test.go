@@ -56,8 +56,10 @@ func newSystem(t *testing.T) *system {
 	port := startEcho(t, database)
 	forward(t, net.JoinHostPort(echoHost, "50051"), fmt.Sprintf("127.0.0.1:%d", port))
 
+	login := map[string]string{"user": database.User, "password": database.Password, "dbname": database.Database}
 	s := &system{t: t, kube: c, environment: Environment{
 		Cluster: server.Config, Namespace: server.NewNamespace(t), App: "mock-app", Newman: newman.Dir(t),
+		Credentials: secretVolume(t, map[string]map[string]string{"ledger": login}),
 		Host: func(name string) string {
 			if name == "echo" {
 				return echoHost
@@ -72,10 +74,11 @@ func newSystem(t *testing.T) *system {
 				{Name: "frontend", Image: "my-org/web", Version: "v1.1.0", Port: port},
 				{Name: "echo", Image: "my-org/echo", Version: "v1.0.0", Port: 50051},
 			},
-			Databases: []v1alpha1.DatabaseSpec{{
-				Name: "db", Image: "postgres:15", Port: int32(database.Port),
-				Credentials: map[string]string{"user": database.User, "password": database.Password, "dbname": database.Database},
-			}},
+			Databases: []v1alpha1.DatabaseSpec{
+				{Name: "db", Image: "postgres:15", Port: int32(database.Port), Credentials: login},
+				{Name: "ledger", Image: "postgres:15", Port: int32(database.Port), CredentialsSecretRef: &v1alpha1.SecretReference{Name: "ledger-login"}},
+				{Name: "stock", Image: "postgres:15", Port: int32(database.Port), CredentialsSecretRef: &v1alpha1.SecretReference{Name: "stock-login"}},
+			},
 		},
 	}
 	if err := c.Create(t.Context(), app); err != nil {

@@ -62,7 +62,10 @@ func newCluster(t testing.TB) *cluster {
 	c := &cluster{Server: server, t: t, namespace: server.NewNamespace(t, "pod-security.kubernetes.io/enforce=restricted")}
 	app := &v1alpha1.App{
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: testApp},
-		Spec:       v1alpha1.AppSpec{Services: []v1alpha1.ServiceSpec{{Name: "frontend", Image: "my-org/web", Version: "v1.2.0", Port: 80}}},
+		Spec: v1alpha1.AppSpec{
+			Services:  []v1alpha1.ServiceSpec{{Name: "frontend", Image: "my-org/web", Version: "v1.2.0", Port: 80}},
+			Databases: []v1alpha1.DatabaseSpec{{Name: "db", Image: "postgres:15", CredentialsSecretRef: &v1alpha1.SecretReference{Name: "db-login"}}},
+		},
 	}
 	c.must(server.Client.Create(t.Context(), app))
 	t.Cleanup(c.empty)

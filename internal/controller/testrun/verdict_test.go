@@ -7,6 +7,7 @@ package testrun
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,9 @@ func TestRunsThatEnd(t *testing.T) {
 		{
 			reason: "the script passes",
 			play: func(t *testing.T, pod *corev1.Pod) {
+				if !slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == "credentials" }) {
+					t.Errorf("the Secret of the App's database is not in the Pod's volumes: %+v", pod.Spec.Volumes)
+				}
 				c.must(c.report(t.Context(), pod, runningState()))
 				c.await(pod.Labels[desired.LabelTestRun], v1alpha1.TestRunRunning, v1alpha1.ReasonRunning)
 				c.must(c.report(t.Context(), pod, resultOf(t, contract.Result{
@@ -103,7 +107,7 @@ func TestRunsThatEnd(t *testing.T) {
 		{
 			reason: "somebody else's Pod has the name",
 			before: func(t *testing.T, run *v1alpha1.TestRun) {
-				pod, err := desired.TestRunPod(run, testImage)
+				pod, err := desired.TestRunPod(run, &v1alpha1.App{}, testImage)
 				c.must(err)
 				pod.OwnerReferences, pod.Labels = nil, nil
 				c.must(c.Client.Create(t.Context(), pod))

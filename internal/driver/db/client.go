@@ -36,6 +36,12 @@ type App interface {
 	Databases() []string
 }
 
+// Secrets has the credentials of databases whose App leaves them to a Secret.
+type Secrets interface {
+	// Credentials returns which of the keys user, password and dbname the Secret of a database has, with their values.
+	Credentials(database string) (map[string]string, error)
+}
+
 // Options say what to connect to. What is left out comes from the App, if Host is one of its databases.
 type Options struct {
 	// Host is a database of the App or another host; by default the only database of the App.
@@ -53,13 +59,14 @@ type Options struct {
 
 // Client makes connections and closes them in the end. It is used by one goroutine at a time.
 type Client struct {
-	app   App
-	conns []*Conn
+	app     App
+	secrets Secrets
+	conns   []*Conn
 }
 
 // NewClient returns a client without connections.
-func NewClient(app App) *Client {
-	return &Client{app: app}
+func NewClient(app App, secrets Secrets) *Client {
+	return &Client{app: app, secrets: secrets}
 }
 
 // Close closes all connections.
@@ -112,7 +119,9 @@ func (c *Client) address(options Options) (address, error) {
 	full := address{Options: options, target: options.Host}
 	if spec, target, ok := c.app.Database(options.Host); ok {
 		full.target = target
-		full.complete(spec)
+		if err := c.complete(&full, spec); err != nil {
+			return address{}, err
+		}
 	}
 	full.Port = cmp.Or(full.Port, defaultPort)
 	full.SSLMode = cmp.Or(full.SSLMode, "prefer")
@@ -121,13 +130,39 @@ func (c *Client) address(options Options) (address, error) {
 }
 
 // complete takes what is left out from the App.
-func (a *address) complete(spec v1alpha1.DatabaseSpec) {
+func (c *Client) complete(a *address, spec v1alpha1.DatabaseSpec) error {
 	a.Port = cmp.Or(a.Port, int(spec.Port))
-	a.User = cmp.Or(a.User, spec.Credentials["user"])
-	a.Database = cmp.Or(a.Database, spec.Credentials["dbname"])
-	if a.User == spec.Credentials["user"] {
-		a.Password = cmp.Or(a.Password, spec.Credentials["password"])
+	if a.User != "" && a.Password != "" && a.Database != "" {
+		return nil
 	}
+	own, err := c.credentials(spec)
+	if err != nil {
+		return err
+	}
+	a.User = cmp.Or(a.User, own["user"])
+	a.Database = cmp.Or(a.Database, own["dbname"])
+	if a.User == own["user"] {
+		a.Password = cmp.Or(a.Password, own["password"])
+	}
+	return nil
+}
+
+// credentials returns those that the App names for a database, be it in the spec or by a Secret.
+func (c *Client) credentials(spec v1alpha1.DatabaseSpec) (map[string]string, error) {
+	if spec.CredentialsSecretRef == nil {
+		return spec.Credentials, nil
+	}
+	found, err := c.secrets.Credentials(spec.Name)
+	if err != nil {
+		return nil, fmt.Errorf("taking the credentials of database %q from Secret %q: %w", spec.Name, spec.CredentialsSecretRef.Name, err)
+	}
+	for _, key := range []string{"user", "password", "dbname"} {
+		if found[key] == "" {
+			return nil, fmt.Errorf("database %q has its credentials in Secret %q, which is missing or has no key %q",
+				spec.Name, spec.CredentialsSecretRef.Name, key)
+		}
+	}
+	return found, nil
 }
 
 func (a *address) check(databases []string) error {

@@ -70,7 +70,11 @@ func connect(t *testing.T) *Conn {
 
 func newTestClient(t *testing.T, a App) *Client {
 	t.Helper()
-	client := NewClient(a)
+	return closed(t, NewClient(a, nil))
+}
+
+// closed closes a client when the test is over.
+func closed(t *testing.T, client *Client) *Client {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

@@ -40,7 +40,7 @@ func (e *Execution) Start(ctx context.Context, run *v1alpha1.TestRun, app *v1alp
 	if err != nil {
 		return contract.Observation{}, bundleError(err)
 	}
-	pod, err := desired.TestRunPod(run, e.Image)
+	pod, err := desired.TestRunPod(run, app, e.Image)
 	if err != nil {
 		return contract.Observation{}, &StartError{Reason: v1alpha1.ReasonPodCreateFailed, Final: true, Err: err}
 	}

@@ -78,7 +78,7 @@ func run(t *testing.T, a app, script string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	client := driver.NewClient(a)
+	client := driver.NewClient(a, nil)
 	var output bytes.Buffer
 	machine := vm.New(vm.Config{Output: &output, Modules: map[string]lua.LGFunction{"db": db.New(client).Loader}})
 	defer machine.Close()
