@@ -28,6 +28,7 @@ const (
 	AppReasonImagePull           = "ImagePullBackOff"
 	AppReasonCrashLoop           = "CrashLoopBackOff"
 	AppReasonUnschedulable       = "Unschedulable"
+	AppReasonQuotaExceeded       = "QuotaExceeded"
 	AppReasonRollingOut          = "RollingOut"
 	AppReasonRolledOut           = "RolledOut"
 	AppReasonApplyFailed         = "ApplyFailed"

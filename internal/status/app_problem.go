@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,10 +40,13 @@ func workloadProblem(w Workload) problem {
 	for _, c := range w.Deployment.Status.Conditions {
 		// The Pods could not even be created, because of a quota or the Pod Security Standard.
 		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
-			return problem{v1alpha1.AppReasonServiceNotReady, c.Message}
+			return refusedPods(c.Message)
 		}
 	}
 	message := fmt.Sprintf("%d of %d replicas ready", w.readyReplicas(), w.desiredReplicas())
+	if asked := unanswered(w.Pods); asked != "" {
+		message += ", " + asked
+	}
 	if n := w.ending(); n > 0 {
 		message += fmt.Sprintf(", Pods that still end: %d", n)
 	}
@@ -52,6 +56,44 @@ func workloadProblem(w Workload) problem {
 		}
 	}
 	return problem{v1alpha1.AppReasonRollingOut, message}
+}
+
+// refusedPods is what the API server said when Pods were to be made.
+func refusedPods(message string) problem {
+	if strings.Contains(message, "exceeded quota") {
+		return problem{v1alpha1.AppReasonQuotaExceeded, message}
+	}
+	return problem{v1alpha1.AppReasonServiceNotReady, message}
+}
+
+// unanswered names the readiness probe that a running container does not pass, "" if there is none.
+func unanswered(pods []corev1.Pod) string {
+	for _, pod := range pods {
+		for _, c := range pod.Status.ContainerStatuses {
+			if pod.DeletionTimestamp != nil || c.Ready || c.State.Running == nil {
+				continue
+			}
+			for _, spec := range pod.Spec.Containers {
+				if spec.Name == c.Name && spec.ReadinessProbe != nil {
+					return fmt.Sprintf("Pod %s runs and has not passed its readiness probe (%s)", pod.Name, probe(spec.ReadinessProbe))
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func probe(p *corev1.Probe) string {
+	switch {
+	case p.HTTPGet != nil:
+		return fmt.Sprintf("GET %s on port %s", p.HTTPGet.Path, p.HTTPGet.Port.String())
+	case p.GRPC != nil:
+		return fmt.Sprintf("gRPC health check on port %d", p.GRPC.Port)
+	case p.TCPSocket != nil:
+		return "TCP connection to port " + p.TCPSocket.Port.String()
+	default:
+		return "a command in the container"
+	}
 }
 
 // podsProblem returns the gravest problem of the Pods.
@@ -91,33 +133,38 @@ func podProblem(pod *corev1.Pod) problem {
 }
 
 func containerProblem(c corev1.ContainerStatus) problem {
-	if c.State.Terminated != nil && c.RestartCount > 0 {
-		// The moment between a crash and the next back-off.
-		return crash(c, c.State.Terminated)
-	}
-	waiting := c.State.Waiting
-	if waiting == nil {
-		return problem{}
-	}
-	if slices.Contains(imagePullReasons, waiting.Reason) {
+	waiting := cmp.Or(c.State.Waiting, &corev1.ContainerStateWaiting{})
+	switch {
+	case slices.Contains(imagePullReasons, waiting.Reason):
 		return problem{v1alpha1.AppReasonImagePull, fmt.Sprintf("can't pull image %q: %s", c.Image, words(waiting))}
-	}
-	switch waiting.Reason {
-	case "", "ContainerCreating", "PodInitializing":
-		return problem{}
-	case "CrashLoopBackOff":
-		return crash(c, c.LastTerminationState.Terminated)
-	default:
+	case !slices.Contains(passingReasons, waiting.Reason):
 		// CreateContainerConfigError and its like, such as an image that wants to run as root.
 		return problem{v1alpha1.AppReasonServiceNotReady, words(waiting)}
+	}
+	if ended := lastCrash(c); ended != nil {
+		return crash(c, ended)
+	}
+	return problem{}
+}
+
+// lastCrash is the last end of a container that was restarted and is not ready since. It counts between one back-off and the
+// next too, or the reason would change with every try.
+func lastCrash(c corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	switch {
+	case c.Ready || c.RestartCount == 0:
+		return nil
+	case c.State.Terminated != nil:
+		return c.State.Terminated
+	default:
+		return c.LastTerminationState.Terminated
 	}
 }
 
 func crash(c corev1.ContainerStatus, last *corev1.ContainerStateTerminated) problem {
-	message := fmt.Sprintf("container %q crashes", c.Name)
-	if last != nil {
-		message = fmt.Sprintf("container %q ended with exit code %d (%s), restarted %d times",
-			c.Name, last.ExitCode, last.Reason, c.RestartCount)
+	message := fmt.Sprintf("container %q ended with exit code %d (%s), restarted %d times",
+		c.Name, last.ExitCode, last.Reason, c.RestartCount)
+	if said := lastLines(last.Message); said != "" {
+		message += ", its last lines: " + said
 	}
 	return problem{v1alpha1.AppReasonCrashLoop, message}
 }

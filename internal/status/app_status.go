@@ -24,6 +24,7 @@ var gravest = []string{
 	v1alpha1.AppReasonImagePull,
 	v1alpha1.AppReasonCrashLoop,
 	v1alpha1.AppReasonUnschedulable,
+	v1alpha1.AppReasonQuotaExceeded,
 	v1alpha1.AppReasonServiceNotReady,
 	v1alpha1.AppReasonReplicasUnavailable,
 	v1alpha1.AppReasonDatabaseNotReady,

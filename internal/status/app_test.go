@@ -15,6 +15,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 )
@@ -53,6 +54,24 @@ func waiting(reason, message string) corev1.Pod {
 	}}}}
 }
 
+// restarted is a Pod of which the container has crashed and runs again.
+func restarted(ready bool, said string) corev1.Pod {
+	pod := waiting("", "")
+	c := &pod.Status.ContainerStatuses[0]
+	c.Ready, c.State = ready, corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	c.LastTerminationState.Terminated.Message = said
+	return pod
+}
+
+// unanswering is a Pod that runs and does not pass this probe.
+func unanswering(handler corev1.ProbeHandler) corev1.Pod {
+	pod := restarted(false, "")
+	pod.Name = "web-1"
+	pod.Status.ContainerStatuses[0].RestartCount = 0
+	pod.Spec.Containers = []corev1.Container{{Name: "proxy"}, {Name: "service", ReadinessProbe: &corev1.Probe{ProbeHandler: handler}}}
+	return pod
+}
+
 func leaving(pod corev1.Pod) corev1.Pod {
 	pod.DeletionTimestamp = &appNow
 	return pod
@@ -88,8 +107,21 @@ func TestWorkloadProblem(t *testing.T) {
 			problem{"RollingOut", "2 of 2 replicas ready"}},
 		{"the Deployment has not been scaled to the spec yet",
 			Workload{Image: "web:v2", Replicas: &two, Deployment: rolledOut("web:v2", 1)}, problem{"RollingOut", "1 of 2 replicas ready"}},
-		{"a Pod that pulls is on its way", web(rolledOut("web:v2", 1, unready), waiting("ContainerCreating", "")),
-			problem{"RollingOut", "0 of 1 replicas ready"}},
+		{"a Pod that pulls is on its way", web(rolledOut("web:v2", 1, unready), corev1.Pod{Status: corev1.PodStatus{
+			ContainerStatuses: []corev1.ContainerStatus{{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}}},
+		}}), problem{"RollingOut", "0 of 1 replicas ready"}},
+		{"a probe that is not passed is named", web(rolledOut("web:v2", 1, unready), unanswering(corev1.ProbeHandler{
+			HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(80)}})),
+			problem{"RollingOut", "0 of 1 replicas ready, Pod web-1 runs and has not passed its readiness probe (GET /healthz on port 80)"}},
+		{"gRPC too", web(rolledOut("web:v2", 1, unready), unanswering(corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 80}})),
+			problem{"RollingOut", "0 of 1 replicas ready, Pod web-1 runs and has not passed its readiness probe (gRPC health check on port 80)"}},
+		{"a try between two crashes has the same reason", web(rolledOut("web:v2", 1, unready), restarted(false, "")),
+			problem{"CrashLoopBackOff", `container "service" ended with exit code 137 (OOMKilled), restarted 4 times`}},
+		{"the last lines of the crash", web(rolledOut("web:v2", 1, unready), restarted(false, "1\n2\n3\n4\n5\npanic: no DATABASE_URL\n")),
+			problem{"CrashLoopBackOff", `container "service" ended with exit code 137 (OOMKilled), restarted 4 times, its last lines: ` +
+				"2\n3\n4\n5\npanic: no DATABASE_URL"}},
+		{"a crash that is over", web(rolledOut("web:v2", 2, unready), restarted(true, "panic")),
+			problem{"RollingOut", "1 of 2 replicas ready"}},
 		{"try and pause of a pull have one reason", web(rolledOut("web:v2", 1, unready), waiting("ErrImagePull", "not found")),
 			problem{"ImagePullBackOff", `can't pull image "web:v2": ErrImagePull: not found`}},
 		{"exit code of the crash", web(rolledOut("web:v2", 1, unready), waiting("CrashLoopBackOff", "back-off 5m0s")),
@@ -104,9 +136,12 @@ func TestWorkloadProblem(t *testing.T) {
 		{"an old Pod that still ends answers on its connections",
 			web(rolledOut("web:v2", 1), leaving(corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning}})),
 			problem{"RollingOut", "1 of 1 replicas ready, Pods that still end: 1"}},
+		{"a quota is used up",
+			web(rolledOut("web:v2", 1, unready, withCondition(appsv1.DeploymentReplicaFailure, corev1.ConditionTrue, "exceeded quota: small"))),
+			problem{"QuotaExceeded", "exceeded quota: small"}},
 		{"Pods that can't be created",
-			web(rolledOut("web:v2", 1, unready, withCondition(appsv1.DeploymentReplicaFailure, corev1.ConditionTrue, "exceeded quota"))),
-			problem{"ServiceNotReady", "exceeded quota"}},
+			web(rolledOut("web:v2", 1, unready, withCondition(appsv1.DeploymentReplicaFailure, corev1.ConditionTrue, "violates PodSecurity"))),
+			problem{"ServiceNotReady", "violates PodSecurity"}},
 		{"out of time",
 			web(rolledOut("web:v2", 1, unready, withCondition(appsv1.DeploymentProgressing, corev1.ConditionFalse, "timed out"))),
 			problem{"ReplicasUnavailable", "0 of 1 replicas ready: timed out"}},
