@@ -6,10 +6,12 @@ SPDX-License-Identifier: Apache-2.0
 package desired
 
 import (
+	"fmt"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -28,24 +30,33 @@ const (
 )
 
 const (
-	// postgresID is the user and group "postgres" of the public PostgreSQL images that are based on Debian.
-	postgresID = int64(999)
-
 	dataVolume = "data"
 	dataMount  = "/var/lib/postgresql/data"
 	// dataDir is below the mount, because initdb wants a folder that belongs to it.
 	dataDir = dataMount + "/pgdata"
 )
 
+// databasePortName is the name of a database's port.
+const databasePortName = "main"
+
 // credentialsAnnotation replaces the Pod when the credentials change: the server takes them only when it makes the
-// database. It holds a hash.
+// database. It holds a hash. Credentials in a Secret of the user's are not known, and leave the annotation out.
 const credentialsAnnotation = "topas.dev/credentials-hash"
 
 // isReady asks the server over TCP, which it opens only when the database is complete. The shell is needed for the
 // variables: a probe doesn't expand them, and credentials have no place in a Deployment.
 const isReady = `exec pg_isready -q -h 127.0.0.1 -p "$PGPORT" -U "$POSTGRES_USER" -d "$POSTGRES_DB"`
 
-// DatabaseSecret holds the credentials of a database, with the keys of the spec.
+// DatabaseSecretName is the Secret that holds the credentials of a database.
+func DatabaseSecretName(app *v1alpha1.App, database v1alpha1.DatabaseSpec) string {
+	if database.CredentialsSecretRef != nil {
+		return database.CredentialsSecretRef.Name
+	}
+	return ChildName(app.Name, database.Name)
+}
+
+// DatabaseSecret holds the credentials of a database, with the keys of the spec. It is for databases whose credentials are
+// in the spec.
 func DatabaseSecret(app *v1alpha1.App, database v1alpha1.DatabaseSpec) *corev1ac.SecretApplyConfiguration {
 	data := map[string][]byte{}
 	for _, key := range []string{credentialUser, credentialPassword, credentialDatabase} {
@@ -58,7 +69,27 @@ func DatabaseSecret(app *v1alpha1.App, database v1alpha1.DatabaseSpec) *corev1ac
 		WithData(data)
 }
 
-// DatabaseDeployment runs a database. Its data lives as long as its Pod.
+// DatabaseClaim keeps the data of a database that has storage. Current is nil if there is none; a volume that
+// somebody has let grow can't shrink and keeps its size. Its error names what is wrong with the spec.
+func DatabaseClaim(app *v1alpha1.App, database v1alpha1.DatabaseSpec, current *corev1.PersistentVolumeClaim) (*corev1ac.PersistentVolumeClaimApplyConfiguration, error) {
+	size, err := resource.ParseQuantity(database.Storage.Size)
+	if err != nil {
+		return nil, fmt.Errorf("storage.size of database %q is %q, must be a quantity such as 1Gi: %w", database.Name, database.Storage.Size, err)
+	}
+	if current != nil && current.Spec.Resources.Requests.Storage().Cmp(size) > 0 {
+		size = *current.Spec.Resources.Requests.Storage()
+	}
+	spec := corev1ac.PersistentVolumeClaimSpec().
+		WithAccessModes(corev1.ReadWriteOnce).
+		WithResources(corev1ac.VolumeResourceRequirements().WithRequests(corev1.ResourceList{corev1.ResourceStorage: size}))
+	spec.StorageClassName = database.Storage.StorageClassName
+	return corev1ac.PersistentVolumeClaim(ChildName(app.Name, database.Name), app.Namespace).
+		WithLabels(AppLabels(app.Name, database.Name, ComponentDatabase)).
+		WithOwnerReferences(appOwner(app)).
+		WithSpec(spec), nil
+}
+
+// DatabaseDeployment runs a database. Without storage its data lives as long as its Pod.
 func DatabaseDeployment(app *v1alpha1.App, database v1alpha1.DatabaseSpec) *appsv1ac.DeploymentApplyConfiguration {
 	labels := AppLabels(app.Name, database.Name, ComponentDatabase)
 	return appsv1ac.Deployment(ChildName(app.Name, database.Name), app.Namespace).
@@ -72,8 +103,15 @@ func DatabaseDeployment(app *v1alpha1.App, database v1alpha1.DatabaseSpec) *apps
 				WithMatchLabels(AppSelector(app.Name, database.Name, ComponentDatabase))).
 			WithTemplate(corev1ac.PodTemplateSpec().
 				WithLabels(labels).
-				WithAnnotations(map[string]string{credentialsAnnotation: credentialsHash(app, database)}).
+				WithAnnotations(databaseAnnotations(app, database)).
 				WithSpec(databasePod(app, database))))
+}
+
+func databaseAnnotations(app *v1alpha1.App, database v1alpha1.DatabaseSpec) map[string]string {
+	if database.CredentialsSecretRef != nil {
+		return nil
+	}
+	return map[string]string{credentialsAnnotation: credentialsHash(app, database)}
 }
 
 // credentialsHash is salted, so that the same password shows up differently in every App.
@@ -86,8 +124,9 @@ func databasePod(app *v1alpha1.App, database v1alpha1.DatabaseSpec) *corev1ac.Po
 	return corev1ac.PodSpec().
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
-		WithSecurityContext(postgresPod()).
-		WithVolumes(corev1ac.Volume().WithName(dataVolume).WithEmptyDir(corev1ac.EmptyDirVolumeSource())).
+		WithSecurityContext(postgresPod(database)).
+		WithImagePullSecrets(pullSecrets(database.ImagePullSecrets)...).
+		WithVolumes(databaseVolume(app, database)).
 		WithContainers(corev1ac.Container().
 			WithName(DatabaseContainer).
 			WithImage(database.Image).
@@ -98,33 +137,40 @@ func databasePod(app *v1alpha1.App, database v1alpha1.DatabaseSpec) *corev1ac.Po
 				value("PGDATA", dataDir),
 				value("PGPORT", port(database)),
 			).
-			WithPorts(corev1ac.ContainerPort().
-				WithName(portName).
-				WithProtocol(corev1.ProtocolTCP).
-				WithContainerPort(database.Port)).
+			WithPorts(containerPort(databasePortName, database.Port)).
 			WithReadinessProbe(corev1ac.Probe().
 				WithExec(corev1ac.ExecAction().WithCommand("sh", "-c", isReady)).
 				WithPeriodSeconds(2).
 				WithTimeoutSeconds(5)).
-			WithResources(requests("100m", "128Mi")).
+			WithResources(resources(database.Resources, "100m", "128Mi")).
+			WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
 			WithSecurityContext(restrictedContainer()).
 			WithVolumeMounts(corev1ac.VolumeMount().WithName(dataVolume).WithMountPath(dataMount)))
 }
 
+func databaseVolume(app *v1alpha1.App, database v1alpha1.DatabaseSpec) *corev1ac.VolumeApplyConfiguration {
+	volume := corev1ac.Volume().WithName(dataVolume)
+	if database.Storage == nil {
+		return volume.WithEmptyDir(corev1ac.EmptyDirVolumeSource())
+	}
+	return volume.WithPersistentVolumeClaim(corev1ac.PersistentVolumeClaimVolumeSource().WithClaimName(ChildName(app.Name, database.Name)))
+}
+
 // postgresPod lets the image run as the user that it would change to as root.
-func postgresPod() *corev1ac.PodSecurityContextApplyConfiguration {
-	return restrictedPod().WithRunAsUser(postgresID).WithRunAsGroup(postgresID).WithFSGroup(postgresID)
+func postgresPod(database v1alpha1.DatabaseSpec) *corev1ac.PodSecurityContextApplyConfiguration {
+	id := database.RunAsUser
+	return restrictedPod().WithRunAsUser(id).WithRunAsGroup(id).WithFSGroup(id)
 }
 
 // DatabaseService gives a database its name and address.
 func DatabaseService(app *v1alpha1.App, database v1alpha1.DatabaseSpec) *corev1ac.ServiceApplyConfiguration {
-	return appService(app, database.Name, ComponentDatabase, database.Port)
+	return appService(app, database.Name, ComponentDatabase, databasePortName, database.Port)
 }
 
 func fromSecret(app *v1alpha1.App, database v1alpha1.DatabaseSpec, name, key string) *corev1ac.EnvVarApplyConfiguration {
 	return corev1ac.EnvVar().WithName(name).WithValueFrom(corev1ac.EnvVarSource().
 		WithSecretKeyRef(corev1ac.SecretKeySelector().
-			WithName(ChildName(app.Name, database.Name)).
+			WithName(DatabaseSecretName(app, database)).
 			WithKey(key)))
 }
 

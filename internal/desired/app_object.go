@@ -18,9 +18,6 @@ import (
 	"github.com/topas-dev/topas/api/v1alpha1"
 )
 
-// portName is the name of the one port of a service or database.
-const portName = "main"
-
 // appOwner makes the App the controller of an object, so that the object goes when the App goes.
 func appOwner(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().
@@ -33,11 +30,12 @@ func appOwner(app *v1alpha1.App) *metav1ac.OwnerReferenceApplyConfiguration {
 }
 
 // appService is the Service in front of the Pods of a service or database.
-func appService(app *v1alpha1.App, name, component string, port int32) *corev1ac.ServiceApplyConfiguration {
+func appService(app *v1alpha1.App, name, component, portName string, port int32) *corev1ac.ServiceApplyConfiguration {
 	return corev1ac.Service(ChildName(app.Name, name), app.Namespace).
 		WithLabels(AppLabels(app.Name, name, component)).
 		WithOwnerReferences(appOwner(app)).
 		WithSpec(corev1ac.ServiceSpec().
+			WithType(corev1.ServiceTypeClusterIP).
 			WithSelector(AppSelector(app.Name, name, component)).
 			WithPorts(corev1ac.ServicePort().
 				WithName(portName).
@@ -60,11 +58,34 @@ func restrictedContainer() *corev1ac.SecurityContextApplyConfiguration {
 		WithCapabilities(corev1ac.Capabilities().WithDrop("ALL"))
 }
 
-func requests(cpu, memory string) *corev1ac.ResourceRequirementsApplyConfiguration {
-	return corev1ac.ResourceRequirements().WithRequests(corev1.ResourceList{
-		corev1.ResourceCPU:    resource.MustParse(cpu),
-		corev1.ResourceMemory: resource.MustParse(memory),
-	})
+func containerPort(name string, port int32) *corev1ac.ContainerPortApplyConfiguration {
+	return corev1ac.ContainerPort().WithName(name).WithProtocol(corev1.ProtocolTCP).WithContainerPort(port)
+}
+
+// resources are what the spec says, or requests for this much if it says nothing.
+func resources(spec *v1alpha1.Resources, cpu, memory string) *corev1ac.ResourceRequirementsApplyConfiguration {
+	if spec == nil {
+		return corev1ac.ResourceRequirements().WithRequests(corev1.ResourceList{
+			corev1.ResourceCPU:    resource.MustParse(cpu),
+			corev1.ResourceMemory: resource.MustParse(memory),
+		})
+	}
+	wanted := corev1ac.ResourceRequirements()
+	if len(spec.Requests) > 0 {
+		wanted.WithRequests(spec.Requests)
+	}
+	if len(spec.Limits) > 0 {
+		wanted.WithLimits(spec.Limits)
+	}
+	return wanted
+}
+
+func pullSecrets(references []v1alpha1.SecretReference) []*corev1ac.LocalObjectReferenceApplyConfiguration {
+	var secrets []*corev1ac.LocalObjectReferenceApplyConfiguration
+	for _, reference := range references {
+		secrets = append(secrets, corev1ac.LocalObjectReference().WithName(reference.Name))
+	}
+	return secrets
 }
 
 // hash is a short name for these parts, in hexadecimal digits. Different parts give different hashes, however they

@@ -45,19 +45,36 @@ func servicePod(service v1alpha1.ServiceSpec) *corev1ac.PodSpecApplyConfiguratio
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
 		WithSecurityContext(restrictedPod()).
+		WithImagePullSecrets(pullSecrets(service.ImagePullSecrets)...).
 		WithContainers(corev1ac.Container().
 			WithName(ServiceContainer).
 			WithImage(service.Reference()).
+			WithCommand(service.Command...).
+			WithArgs(service.Args...).
+			WithEnvFrom(envFrom(service.EnvFrom)...).
 			WithEnv(serviceEnv(service.EnvVars)...).
-			WithPorts(corev1ac.ContainerPort().
-				WithName(portName).
-				WithProtocol(corev1.ProtocolTCP).
-				WithContainerPort(service.Port)).
-			WithReadinessProbe(corev1ac.Probe().
-				WithTCPSocket(corev1ac.TCPSocketAction().WithPort(intstr.FromInt32(service.Port))).
-				WithPeriodSeconds(2)).
-			WithResources(requests("50m", "64Mi")).
+			WithPorts(containerPort(service.PortName, service.Port)).
+			WithReadinessProbe(readiness(service)).
+			WithResources(resources(service.Resources, "50m", "64Mi")).
+			// The last lines that a service prints say why it crashes.
+			WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
 			WithSecurityContext(restrictedContainer()))
+}
+
+func readiness(service v1alpha1.ServiceSpec) *corev1ac.ProbeApplyConfiguration {
+	asked := v1alpha1.Readiness{PeriodSeconds: 2, TimeoutSeconds: 1}
+	if service.Readiness != nil {
+		asked = *service.Readiness
+	}
+	probe := corev1ac.Probe().WithPeriodSeconds(asked.PeriodSeconds).WithTimeoutSeconds(asked.TimeoutSeconds)
+	switch {
+	case asked.HTTPPath != "":
+		return probe.WithHTTPGet(corev1ac.HTTPGetAction().WithPath(asked.HTTPPath).WithPort(intstr.FromInt32(service.Port)))
+	case asked.GRPC:
+		return probe.WithGRPC(corev1ac.GRPCAction().WithPort(service.Port))
+	default:
+		return probe.WithTCPSocket(corev1ac.TCPSocketAction().WithPort(intstr.FromInt32(service.Port)))
+	}
 }
 
 // serviceEnv is sorted, because the order of a map would roll the Pods out again and again.
@@ -69,7 +86,27 @@ func serviceEnv(vars map[string]string) []*corev1ac.EnvVarApplyConfiguration {
 	return env
 }
 
+func envFrom(sources []corev1.EnvFromSource) []*corev1ac.EnvFromSourceApplyConfiguration {
+	var from []*corev1ac.EnvFromSourceApplyConfiguration
+	for _, source := range sources {
+		wanted := corev1ac.EnvFromSource()
+		if source.Prefix != "" {
+			wanted.WithPrefix(source.Prefix)
+		}
+		if ref := source.ConfigMapRef; ref != nil {
+			wanted.ConfigMapRef = corev1ac.ConfigMapEnvSource().WithName(ref.Name)
+			wanted.ConfigMapRef.Optional = ref.Optional
+		}
+		if ref := source.SecretRef; ref != nil {
+			wanted.SecretRef = corev1ac.SecretEnvSource().WithName(ref.Name)
+			wanted.SecretRef.Optional = ref.Optional
+		}
+		from = append(from, wanted)
+	}
+	return from
+}
+
 // ServiceService gives a service its name and address.
 func ServiceService(app *v1alpha1.App, service v1alpha1.ServiceSpec) *corev1ac.ServiceApplyConfiguration {
-	return appService(app, service.Name, ComponentService, service.Port)
+	return appService(app, service.Name, ComponentService, service.PortName, service.Port)
 }

@@ -47,9 +47,14 @@ const (
 // for which it has more than 63 characters.
 func ChildName(app, name string) string { return app + "-" + name }
 
+// Host is the name of a service or database inside the cluster.
+func Host(namespace, app, name string) string {
+	return fmt.Sprintf("%s.%s.svc", ChildName(app, name), namespace)
+}
+
 // Address is where a service or database answers inside the cluster, "<host>:<port>".
 func Address(namespace, app, name string, port int32) string {
-	return fmt.Sprintf("%s.%s.svc:%d", ChildName(app, name), namespace, port)
+	return fmt.Sprintf("%s:%d", Host(namespace, app, name), port)
 }
 
 // AppLabels are the labels of what an App's service or database called name consists of.

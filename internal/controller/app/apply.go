@@ -34,7 +34,7 @@ type configuration interface {
 }
 
 // ensure makes an object what it should be and returns it as it is then. Current is what the cache knows, nil for nothing.
-// Nothing is written when the fields that TOPAS applied are already the wanted ones.
+// Nothing is written when the fields that TOPAS applied are already the wanted ones, and nobody added to them.
 func ensure[T any, P object[T]](ctx context.Context, p *pass, current P, wanted configuration) (P, error) {
 	what := fmt.Sprintf("%s %s", *wanted.GetKind(), *wanted.GetName())
 	if current == nil {
@@ -48,11 +48,15 @@ func ensure[T any, P object[T]](ctx context.Context, p *pass, current P, wanted 
 		if err := p.mayTake(current); err != nil {
 			return nil, &refusal{fmt.Errorf("applying %s: %w", what, err)}
 		}
+		reclaimed, err := p.reclaim(ctx, current, wanted)
+		if err != nil {
+			return nil, refuse(what, err)
+		}
 		same, err := applied(current, wanted)
 		if err != nil {
 			return nil, fmt.Errorf("comparing %s: %w", what, err)
 		}
-		if same {
+		if same && !reclaimed {
 			return current, nil
 		}
 	}
@@ -90,6 +94,22 @@ func (p *pass) mayTake(current client.Object) error {
 	}
 }
 
+// reclaim makes TOPAS the owner of what others added to the parts that the App alone describes, and reports whether there was
+// any: the next apply takes it away.
+func (p *pass) reclaim(ctx context.Context, current client.Object, wanted configuration) (bool, error) {
+	fields, changed, err := desired.Reclaim(current, wanted)
+	if err != nil || !changed {
+		return false, err
+	}
+	after, ok := current.DeepCopyObject().(client.Object)
+	if !ok {
+		return false, fmt.Errorf("%T is no object", current)
+	}
+	after.SetManagedFields(fields)
+	patch := client.MergeFromWithOptions(current, client.MergeFromWithOptimisticLock{})
+	return true, p.cached.Patch(ctx, after, patch, client.FieldOwner(desired.FieldOwner))
+}
+
 // applied reports whether the fields that TOPAS owns in current are exactly those of wanted. A field that
 // somebody else has changed since is owned by them, so it makes a difference.
 func applied(current client.Object, wanted configuration) (bool, error) {
@@ -106,6 +126,8 @@ func applied(current client.Object, wanted configuration) (bool, error) {
 		got, err = corev1ac.ExtractSecret(o, desired.FieldOwner)
 	case *corev1.ConfigMap:
 		got, err = corev1ac.ExtractConfigMap(o, desired.FieldOwner)
+	case *corev1.PersistentVolumeClaim:
+		got, err = corev1ac.ExtractPersistentVolumeClaim(o, desired.FieldOwner)
 	default:
 		return false, fmt.Errorf("%T is no kind that is applied", current)
 	}

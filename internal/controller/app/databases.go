@@ -37,14 +37,36 @@ func (p *pass) applyDatabases(ctx context.Context) error {
 
 func (p *pass) applyDatabase(ctx context.Context, spec v1alpha1.DatabaseSpec, workload *status.Workload) error {
 	name := desired.ChildName(p.app.Name, spec.Name)
-	if _, err := ensure(ctx, p, p.children.secrets[name], desired.DatabaseSecret(p.app, spec)); err != nil {
-		return err
+	if spec.CredentialsSecretRef == nil {
+		if _, err := ensure(ctx, p, p.children.secrets[name], desired.DatabaseSecret(p.app, spec)); err != nil {
+			return err
+		}
 	}
 	deployment, err := ensure(ctx, p, workload.Deployment, desired.DatabaseDeployment(p.app, spec))
 	if err != nil {
 		return err
 	}
 	workload.Deployment = deployment
-	_, err = ensure(ctx, p, p.children.services[name], desired.DatabaseService(p.app, spec))
-	return err
+	if _, err = ensure(ctx, p, p.children.services[name], desired.DatabaseService(p.app, spec)); err != nil {
+		return err
+	}
+	return p.applyClaim(ctx, spec)
+}
+
+// applyClaim comes last: a volume that can't grow is no reason to leave the rest of the database as it is.
+func (p *pass) applyClaim(ctx context.Context, spec v1alpha1.DatabaseSpec) error {
+	if spec.Storage == nil {
+		return nil
+	}
+	name := desired.ChildName(p.app.Name, spec.Name)
+	wanted, err := desired.DatabaseClaim(p.app, spec, p.children.claims[name])
+	if err != nil {
+		return &refusal{err}
+	}
+	claim, err := ensure(ctx, p, p.children.claims[name], wanted)
+	if err != nil {
+		return err
+	}
+	p.children.claims[name] = claim
+	return nil
 }

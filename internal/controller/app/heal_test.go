@@ -133,7 +133,7 @@ func TestDeletedChildrenComeBack(t *testing.T) {
 		{"shop-db", &corev1.Service{}},
 		{"shop-db", &corev1.Secret{}},
 		{job.Name, &corev1.ConfigMap{}},
-		// Deleting the Job is how a person has the SQL run again.
+		// psql finds out by itself whether the database has the SQL already.
 		{job.Name, &batchv1.Job{}},
 	} {
 		t.Run(fmt.Sprintf("%T %s", tc.object, tc.name), func(t *testing.T) {

@@ -37,6 +37,7 @@ type children struct {
 	services    map[string]*corev1.Service
 	secrets     map[string]*corev1.Secret
 	configMaps  map[string]*corev1.ConfigMap
+	claims      map[string]*corev1.PersistentVolumeClaim
 	jobs        map[string]*batchv1.Job
 	pods        []corev1.Pod
 }
@@ -49,10 +50,11 @@ func (p *pass) observe(ctx context.Context) error {
 		services    corev1.ServiceList
 		secrets     corev1.SecretList
 		configMaps  corev1.ConfigMapList
+		claims      corev1.PersistentVolumeClaimList
 		jobs        batchv1.JobList
 		pods        corev1.PodList
 	)
-	for _, list := range []client.ObjectList{&deployments, &services, &secrets, &configMaps, &jobs, &pods} {
+	for _, list := range []client.ObjectList{&deployments, &services, &secrets, &configMaps, &claims, &jobs, &pods} {
 		err := p.cached.List(ctx, list, client.InNamespace(p.app.Namespace), client.MatchingFields{childrenOf: p.app.Name})
 		if err != nil {
 			return fmt.Errorf("listing the children of the App: %w", err)
@@ -63,6 +65,7 @@ func (p *pass) observe(ctx context.Context) error {
 		services:    byName(services.Items),
 		secrets:     byName(secrets.Items),
 		configMaps:  byName(configMaps.Items),
+		claims:      byName(claims.Items),
 		jobs:        byName(jobs.Items),
 		pods:        pods.Items,
 	}

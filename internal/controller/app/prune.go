@@ -8,6 +8,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,46 +30,46 @@ func (p *pass) prune(ctx context.Context) error {
 }
 
 func (p *pass) unwanted() []client.Object {
-	services, databases := map[string]bool{}, map[string]bool{}
+	// A part is wanted if the spec names it; its Secret and its claim also depend on what the spec says of it.
+	parts, secrets, claims := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, s := range p.app.Spec.Services {
-		services[s.Name] = true
+		parts[desired.ComponentService+s.Name] = true
 	}
 	for _, d := range p.app.Spec.Databases {
-		databases[d.Name] = true
+		part := desired.ComponentDatabase + d.Name
+		parts[part], secrets[part], claims[part] = true, d.CredentialsSecretRef == nil, d.Storage != nil
 	}
+	return slices.Concat(
+		unwanted(p, p.children.deployments, named(parts)),
+		unwanted(p, p.children.services, named(parts)),
+		unwanted(p, p.children.secrets, named(secrets)),
+		unwanted(p, p.children.claims, named(claims)),
+		unwanted(p, p.children.configMaps, p.isSchema),
+		unwanted(p, p.children.jobs, p.isSchema),
+	)
+}
+
+func unwanted[T any, P object[T]](p *pass, children map[string]P, wanted func(client.Object) bool) []client.Object {
 	var found []client.Object
-	check := func(object client.Object) {
-		part := object.GetLabels()[desired.LabelName]
-		var wanted bool
-		switch object.GetLabels()[desired.LabelComponent] {
-		case desired.ComponentService:
-			wanted = services[part]
-		case desired.ComponentDatabase:
-			wanted = databases[part]
-		case desired.ComponentSchema:
-			name, ok := p.schemas[part]
-			wanted = ok && (name == "" || name == object.GetName())
+	for _, child := range children {
+		if !wanted(child) && metav1.IsControlledBy(child, p.app) && child.GetDeletionTimestamp().IsZero() {
+			found = append(found, child)
 		}
-		if !wanted && metav1.IsControlledBy(object, p.app) && object.GetDeletionTimestamp().IsZero() {
-			found = append(found, object)
-		}
-	}
-	for _, o := range p.children.deployments {
-		check(o)
-	}
-	for _, o := range p.children.services {
-		check(o)
-	}
-	for _, o := range p.children.secrets {
-		check(o)
-	}
-	for _, o := range p.children.configMaps {
-		check(o)
-	}
-	for _, o := range p.children.jobs {
-		check(o)
 	}
 	return found
+}
+
+// named finds an object's part of the App among those.
+func named(parts map[string]bool) func(client.Object) bool {
+	return func(o client.Object) bool {
+		return parts[o.GetLabels()[desired.LabelComponent]+o.GetLabels()[desired.LabelName]]
+	}
+}
+
+// isSchema reports whether the object belongs to a schema as the spec has it, or may, as long as that can't be known.
+func (p *pass) isSchema(o client.Object) bool {
+	name, ok := p.schemas[o.GetLabels()[desired.LabelName]]
+	return ok && (name == "" || name == o.GetName())
 }
 
 func (p *pass) remove(ctx context.Context, object client.Object) error {

@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
@@ -20,7 +21,10 @@ import (
 func TestWhatTheServerRefusesIsInTheStatus(t *testing.T) {
 	w := newWorld(t)
 	broken := webService()
-	broken.EnvVars = map[string]string{"A=B": "x"}
+	broken.Resources = &v1alpha1.Resources{
+		Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("2Gi")},
+		Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
+	}
 	w.create(v1alpha1.AppSpec{Services: []v1alpha1.ServiceSpec{
 		broken, {Name: "api", Image: "my-org/api", Version: "v1", Port: 80},
 	}})
@@ -30,7 +34,7 @@ func TestWhatTheServerRefusesIsInTheStatus(t *testing.T) {
 		status := w.condition(v1alpha1.AppConditionReady, metav1.ConditionFalse, v1alpha1.AppReasonApplyFailed)
 		message := status.Services[0].Message
 		if !strings.HasPrefix(message, `applying Deployment shop-web: Deployment.apps "shop-web" is invalid: `) ||
-			!strings.Contains(message, `"A=B"`) {
+			!strings.Contains(message, "must be less than or equal to memory limit") {
 			t.Fatalf("message is %q, want the API server's own words", message)
 		}
 		if status.Phase != v1alpha1.AppDegraded || !status.Services[1].Ready || status.ReadyServices != "1/2" {
@@ -39,7 +43,7 @@ func TestWhatTheServerRefusesIsInTheStatus(t *testing.T) {
 		return nil
 	})
 
-	w.change(func(s *v1alpha1.AppSpec) { s.Services[0].EnvVars = map[string]string{"A": "B"} })
+	w.change(func(s *v1alpha1.AppSpec) { s.Services[0].Resources.Requests = nil })
 	w.rollOut("shop-web")
 	w.condition(v1alpha1.AppConditionReady, metav1.ConditionTrue, v1alpha1.AppReasonReady)
 }

@@ -7,17 +7,20 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	batchv1ac "k8s.io/client-go/applyconfigurations/batch/v1"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/internal/desired"
 	"github.com/topas-dev/topas/internal/status"
 )
 
-// applySchemas starts a Job for every database whose data has not got its schema yet. The Job, once made, is left alone: it
-// ends well or badly, and other SQL or other data make another one.
+// applySchemas starts a Job for every database whose data has not got its schema yet. The Job ends well or badly, and other
+// SQL or other data make another one.
 func (p *pass) applySchemas(ctx context.Context) error {
 	p.schemas = map[string]string{}
 	for i, spec := range p.app.Spec.Databases {
@@ -43,7 +46,10 @@ func (p *pass) applySchemas(ctx context.Context) error {
 }
 
 func (p *pass) applySchema(ctx context.Context, spec v1alpha1.DatabaseSpec, pod *corev1.Pod, database *status.DatabaseObservation) error {
-	holder := desired.DataHolder{UID: pod.UID, Host: pod.Status.PodIP}
+	holder, ok := p.dataHolder(spec, pod)
+	if !ok {
+		return nil
+	}
 	name := desired.SchemaName(p.app, spec, holder)
 	p.schemas[spec.Name] = name
 	database.Schema.Job = p.children.jobs[name]
@@ -55,15 +61,43 @@ func (p *pass) applySchema(ctx context.Context, spec v1alpha1.DatabaseSpec, pod 
 	if _, err := ensure(ctx, p, p.children.configMaps[name], desired.SchemaConfigMap(p.app, spec, holder)); err != nil {
 		return err
 	}
-	if database.Schema.Job != nil {
-		return nil
+	wanted, err := p.schemaJob(spec, holder, database.Schema.Job)
+	if err != nil {
+		return err
 	}
-	job, err := ensure(ctx, p, p.children.jobs[name], desired.SchemaJob(p.app, spec, holder))
+	job, err := ensure(ctx, p, database.Schema.Job, wanted)
 	if err != nil {
 		return err
 	}
 	database.Schema.Job = job
 	return nil
+}
+
+// dataHolder reports false while there is no claim for a database that has storage.
+func (p *pass) dataHolder(spec v1alpha1.DatabaseSpec, pod *corev1.Pod) (desired.DataHolder, bool) {
+	if spec.Storage == nil {
+		// The Service could lead to the next Pod, which is another database.
+		return desired.DataHolder{UID: pod.UID, Host: pod.Status.PodIP}, true
+	}
+	claim := p.children.claims[desired.ChildName(p.app.Name, spec.Name)]
+	if claim == nil {
+		return desired.DataHolder{}, false
+	}
+	return desired.DataHolder{UID: claim.UID, Host: desired.Host(p.app.Namespace, p.app.Name, spec.Name)}, true
+}
+
+// schemaJob is the Job to be made or, if there is one, what it was made as: a Job can't be changed, only labelled.
+func (p *pass) schemaJob(spec v1alpha1.DatabaseSpec, holder desired.DataHolder, current *batchv1.Job) (*batchv1ac.JobApplyConfiguration, error) {
+	wanted := desired.SchemaJob(p.app, spec, holder)
+	if current == nil {
+		return wanted, nil
+	}
+	made, err := batchv1ac.ExtractJob(current, desired.FieldOwner)
+	if err != nil {
+		return nil, fmt.Errorf("reading Job %s: %w", current.Name, err)
+	}
+	wanted.Spec = made.Spec
+	return wanted, nil
 }
 
 // othersEnded reports whether no Job of an older initSQL may still be at work in the database.

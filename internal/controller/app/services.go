@@ -7,6 +7,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/internal/desired"
@@ -27,7 +28,7 @@ func (p *pass) applyServices(ctx context.Context) error {
 			Deployment: p.children.deployments[name],
 			Pods:       p.children.podsOf(spec.Name, desired.ComponentService),
 		}}
-		service.Held = service.Deployment == nil && !released
+		service.Held = service.Deployment == nil && !released && !p.ranBefore(spec.Name)
 		if !service.Held {
 			var err error
 			if service.Refused, err = p.noteRefusal(p.applyService(ctx, spec, &service.Workload)); err != nil {
@@ -37,6 +38,14 @@ func (p *pass) applyServices(ctx context.Context) error {
 		p.seen.Services = append(p.seen.Services, service)
 	}
 	return nil
+}
+
+// ranBefore reports whether a service was rolled out before, so that its Deployment can only be missing because somebody
+// deleted it.
+func (p *pass) ranBefore(service string) bool {
+	return slices.ContainsFunc(p.app.Status.Services, func(s v1alpha1.ServiceStatus) bool {
+		return s.Name == service && s.Image != ""
+	})
 }
 
 func (p *pass) databasesReady() bool {

@@ -54,12 +54,13 @@ func CacheByObject() map[client.Object]cache.ByObject {
 		desired.LabelManagedBy: desired.ManagedBy, desired.LabelComponent: desired.ComponentSchema,
 	})}
 	return map[client.Object]cache.ByObject{
-		&corev1.Pod{}:        pods,
-		&corev1.Secret{}:     ours,
-		&corev1.ConfigMap{}:  schemas,
-		&corev1.Service{}:    ours,
-		&appsv1.Deployment{}: ours,
-		&batchv1.Job{}:       ours,
+		&corev1.Pod{}:                   pods,
+		&corev1.Secret{}:                ours,
+		&corev1.ConfigMap{}:             schemas,
+		&corev1.PersistentVolumeClaim{}: ours,
+		&corev1.Service{}:               ours,
+		&appsv1.Deployment{}:            ours,
+		&batchv1.Job{}:                  ours,
 	}
 }
 
@@ -85,6 +86,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		Owns(&corev1.Service{}).
 		Owns(&corev1.Secret{}).
 		Owns(&corev1.ConfigMap{}).
+		Owns(&corev1.PersistentVolumeClaim{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(appOfPod), builder.WithPredicates(podChanges())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: options.MaxConcurrentReconciles}).
 		Complete(r)

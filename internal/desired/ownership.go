@@ -1,0 +1,146 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package desired
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// Server-side apply leaves alone what others added: a second port, another kind of probe, a variable. Inside of what an App
+// alone describes, that is an edit to be undone, and some of it (a port of the same name) would make the next apply
+// invalid. So TOPAS declares such fields its own, upon which its next apply takes them away. It is the way in which
+// kubectl, and the GitOps controllers, take over fields of client-side apply.
+
+// Reclaim returns the managedFields of current in which TOPAS owns what others have put into the fields that the App alone
+// describes, and no longer owns the replicas that wanted leaves to others. It reports false if those of current are good.
+func Reclaim(current metav1.Object, wanted any) ([]metav1.ManagedFieldsEntry, bool, error) {
+	entries := slices.Clone(current.GetManagedFields())
+	our := slices.IndexFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
+		return e.Manager == FieldOwner && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
+	})
+	if our < 0 {
+		return nil, false, nil
+	}
+	before, err := decode(entries[our])
+	if err != nil {
+		return nil, false, err
+	}
+	ours := before.Difference(released(wanted))
+	for i, entry := range entries {
+		// What an admission webhook adds while TOPAS writes counts as updated by TOPAS: it would add it again.
+		if i == our || entry.Manager == FieldOwner || entry.Subresource != "" {
+			continue
+		}
+		theirs, err := decode(entry)
+		if err != nil {
+			return nil, false, err
+		}
+		claimed := within(theirs, exclusive(wanted))
+		if claimed.Difference(ours).Empty() {
+			continue
+		}
+		ours = ours.Union(claimed)
+		if err := encode(&entries[i], theirs.Difference(claimed)); err != nil {
+			return nil, false, err
+		}
+	}
+	if ours.Equals(before) {
+		return nil, false, nil
+	}
+	if err := encode(&entries[our], ours); err != nil {
+		return nil, false, err
+	}
+	return slices.DeleteFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return string(e.FieldsV1.Raw) == "{}" }), true, nil
+}
+
+// exclusive are the fields that the App alone describes. Sidecars, volumes and their mounts, annotations and further
+// labels are left to others.
+func exclusive(wanted any) []fieldpath.Path {
+	switch w := wanted.(type) {
+	case *appsv1ac.DeploymentApplyConfiguration:
+		paths := []fieldpath.Path{
+			fieldpath.MakePathOrDie("spec", "paused"),
+			fieldpath.MakePathOrDie("spec", "template", "spec", "securityContext"),
+		}
+		if w.Spec.Strategy != nil {
+			paths = append(paths, fieldpath.MakePathOrDie("spec", "strategy"))
+		}
+		pod := w.Spec.Template.Spec
+		for _, c := range pod.Containers {
+			paths = append(paths, inPod("containers", *c.Name))
+		}
+		for _, v := range pod.Volumes {
+			paths = append(paths, inPod("volumes", *v.Name))
+		}
+		return paths
+	case *corev1ac.ServiceApplyConfiguration:
+		return []fieldpath.Path{fieldpath.MakePathOrDie("spec")}
+	case *corev1ac.SecretApplyConfiguration, *corev1ac.ConfigMapApplyConfiguration:
+		return []fieldpath.Path{fieldpath.MakePathOrDie("data"), fieldpath.MakePathOrDie("binaryData")}
+	default:
+		return nil
+	}
+}
+
+func inPod(list, name string) fieldpath.Path {
+	return fieldpath.MakePathOrDie("spec", "template", "spec", list, fieldpath.KeyByFields("name", name))
+}
+
+// released are the fields that TOPAS gives up rather than takes away: replicas without an owner keep their value, while
+// those that are taken away go back to one.
+func released(wanted any) *fieldpath.Set {
+	if d, ok := wanted.(*appsv1ac.DeploymentApplyConfiguration); ok && d.Spec.Replicas == nil {
+		return fieldpath.NewSet(fieldpath.MakePathOrDie("spec", "replicas"))
+	}
+	return fieldpath.NewSet()
+}
+
+// within returns the members of set at or below one of the paths.
+func within(set *fieldpath.Set, paths []fieldpath.Path) *fieldpath.Set {
+	found := fieldpath.NewSet()
+	set.Iterate(func(member fieldpath.Path) {
+		for _, path := range paths {
+			if below(member, path) && !mounts(member, len(path)) {
+				found.Insert(member.Copy())
+			}
+		}
+	})
+	return found
+}
+
+func below(member, path fieldpath.Path) bool {
+	return len(member) >= len(path) && member[:len(path)].Equals(path)
+}
+
+// mounts reports whether a member is about the mounts of the container whose path has this length: a volume that others
+// add comes with its mount.
+func mounts(member fieldpath.Path, container int) bool {
+	return len(member) > container && member[container].FieldName != nil && *member[container].FieldName == "volumeMounts"
+}
+
+func decode(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
+	set := fieldpath.NewSet()
+	if err := set.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err != nil {
+		return nil, fmt.Errorf("reading the managed fields of %q: %w", entry.Manager, err)
+	}
+	return set, nil
+}
+
+func encode(entry *metav1.ManagedFieldsEntry, set *fieldpath.Set) error {
+	data, err := set.ToJSON()
+	if err != nil {
+		return fmt.Errorf("writing the managed fields of %q: %w", entry.Manager, err)
+	}
+	entry.FieldsV1 = &metav1.FieldsV1{Raw: data}
+	return nil
+}
