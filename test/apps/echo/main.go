@@ -15,6 +15,15 @@ SPDX-License-Identifier: Apache-2.0
 //	              may take to learn that this Pod goes
 //
 // The database needs the table users (name text primary key, role text).
+//
+// The command "echo load [flags] TARGET..." is its client: it sends requests to each TARGET (http://host:port or
+// grpc://host:port) until it gets SIGTERM, never repeats one, and writes JSON lines: what was answered by which version
+// since the line before, and in the last line in all. It exits with 1 if a request failed. Flags:
+//
+//	-workers   for each target, with connections that are kept, and as many with a new one for each request, default 2
+//	-pause     of a worker from one request to the next, default 20ms
+//	-timeout   of a request, default 5s
+//	-report    time from line to line, default 1s
 package main
 
 import (
@@ -43,15 +52,30 @@ type config struct {
 
 func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	if err := run(log); err != nil {
-		log.Error("Failed to serve", "error", err.Error())
+	if err := run(os.Args[1:], log); err != nil {
+		log.Error("Failed", "error", err.Error())
 		os.Exit(1)
 	}
 }
 
-func run(log *slog.Logger) error {
+func run(args []string, log *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	switch {
+	case len(args) == 0:
+		return serve(ctx, log)
+	case args[0] == "load":
+		cfg, err := loadConfigFromArgs(args[1:])
+		if err != nil {
+			return err
+		}
+		return load(ctx, cfg, os.Stdout)
+	default:
+		return fmt.Errorf("command is %q: give load, or nothing to serve", args[0])
+	}
+}
+
+func serve(ctx context.Context, log *slog.Logger) error {
 	cfg, err := configFromEnv(os.Getenv)
 	if err != nil {
 		return err
