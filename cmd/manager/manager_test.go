@@ -38,8 +38,6 @@ const (
 	managerUser = "topas-manager"
 )
 
-func TestMain(m *testing.M) { os.Exit(kube.Run(m)) }
-
 // TestManagerWithItsOwnRights runs the manager as a user who has what config/rbac gives it, and nothing else.
 func TestManagerWithItsOwnRights(t *testing.T) {
 	server := kube.Start(t)
@@ -118,13 +116,18 @@ func checkMetrics(t *testing.T, server *kube.Server, namespace, url string) {
 	}
 }
 
-// grant gives managerUser the rights of config/rbac.
+// grant gives managerUser the rights of config/rbac, with those of the leader election in this namespace.
 func grant(t *testing.T, server *kube.Server, namespace string) {
 	t.Helper()
 	subject := rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: managerUser}
 	for _, file := range []string{"role.yaml", "metrics_auth_role.yaml"} {
 		role := roleFrom(t, file)
-		create(t, server, role, bindingOf(role.Name, subject))
+		for _, object := range []client.Object{role, bindingOf(role.Name, subject)} {
+			// Another test may have granted it.
+			if err := client.IgnoreAlreadyExists(server.Client.Create(t.Context(), object)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	leader := &rbacv1.Role{}
 	read(t, "leader_election_role.yaml", leader)
@@ -184,12 +187,17 @@ func tokenOf(t *testing.T, server *kube.Server, namespace, name string) string {
 	return request.Status.Token
 }
 
+// kubeconfig is for a manager with its own rights.
 func kubeconfig(t *testing.T, server *kube.Server) string {
 	t.Helper()
+	return writeKubeconfig(t, &api.Cluster{Server: server.Config.Host, CertificateAuthorityData: server.Config.CAData}, &api.AuthInfo{
+		ClientCertificateData: server.Config.CertData, ClientKeyData: server.Config.KeyData, Impersonate: managerUser})
+}
+
+func writeKubeconfig(t *testing.T, cluster *api.Cluster, user *api.AuthInfo) string {
+	t.Helper()
 	config := api.NewConfig()
-	config.Clusters["test"] = &api.Cluster{Server: server.Config.Host, CertificateAuthorityData: server.Config.CAData}
-	config.AuthInfos["test"] = &api.AuthInfo{
-		ClientCertificateData: server.Config.CertData, ClientKeyData: server.Config.KeyData, Impersonate: managerUser}
+	config.Clusters["test"], config.AuthInfos["test"] = cluster, user
 	config.Contexts["test"] = &api.Context{Cluster: "test", AuthInfo: "test"}
 	config.CurrentContext = "test"
 	file := filepath.Join(t.TempDir(), "kubeconfig")
