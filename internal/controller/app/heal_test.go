@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -71,6 +72,52 @@ func TestHandEditsAreReverted(t *testing.T) {
 		{"another target", "shop-web", &corev1.Service{}, func(o client.Object) {
 			o.(*corev1.Service).Spec.Ports[0].TargetPort = intstr.FromInt32(9)
 		}},
+		{"another port of the Service", "shop-web", &corev1.Service{}, func(o client.Object) {
+			o.(*corev1.Service).Spec.Ports[0].Port = 9
+		}},
+		{"a second port of the Service", "shop-web", &corev1.Service{}, func(o client.Object) {
+			ports := &o.(*corev1.Service).Spec.Ports
+			*ports = append(*ports, corev1.ServicePort{Name: "debug", Port: 6060})
+		}},
+		{"open to the outside", "shop-web", &corev1.Service{}, func(o client.Object) {
+			o.(*corev1.Service).Spec.Type = corev1.ServiceTypeNodePort
+		}},
+		{"another port of the container", "shop-web", &appsv1.Deployment{}, inContainer(func(c *corev1.Container) {
+			c.Ports[0].ContainerPort = 9
+		})},
+		{"another kind of readiness probe", "shop-web", &appsv1.Deployment{}, inContainer(func(c *corev1.Container) {
+			c.ReadinessProbe.ProbeHandler = corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"true"}}}
+		})},
+		{"no readiness probe", "shop-web", &appsv1.Deployment{}, inContainer(func(c *corev1.Container) { c.ReadinessProbe = nil })},
+		{"a liveness probe", "shop-web", &appsv1.Deployment{}, inContainer(func(c *corev1.Container) {
+			c.LivenessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(1)}}}
+		})},
+		{"a further variable", "shop-web", &appsv1.Deployment{}, inContainer(func(c *corev1.Container) {
+			c.Env = append(c.Env, corev1.EnvVar{Name: "DEBUG", Value: "1"})
+		})},
+		{"a variable from elsewhere", "shop-web", &appsv1.Deployment{}, inContainer(func(c *corev1.Container) {
+			c.Env[0] = corev1.EnvVar{Name: "MODE", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}}
+		})},
+		{"another command", "shop-web", &appsv1.Deployment{}, inContainer(func(c *corev1.Container) { c.Command = []string{"sleep"} })},
+		{"limits", "shop-web", &appsv1.Deployment{}, inContainer(func(c *corev1.Container) {
+			c.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")}
+		})},
+		{"as another user", "shop-web", &appsv1.Deployment{}, inContainer(func(c *corev1.Container) {
+			root := int64(0)
+			c.SecurityContext.RunAsUser = &root
+		})},
+		{"paused", "shop-web", &appsv1.Deployment{}, func(o client.Object) { o.(*appsv1.Deployment).Spec.Paused = true }},
+		{"two databases side by side", "shop-db", &appsv1.Deployment{}, func(o client.Object) {
+			o.(*appsv1.Deployment).Spec.Strategy = appsv1.DeploymentStrategy{Type: appsv1.RollingUpdateDeploymentStrategyType}
+		}},
+		{"data elsewhere", "shop-db", &appsv1.Deployment{}, func(o client.Object) {
+			o.(*appsv1.Deployment).Spec.Template.Spec.Volumes[0].VolumeSource = corev1.VolumeSource{
+				PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "other"}}
+		}},
+		{"a label of the Job", job.Name, &batchv1.Job{}, func(o client.Object) { o.GetLabels()[desired.LabelApp] = "other" }},
+		{"a further credential", "shop-db", &corev1.Secret{}, func(o client.Object) {
+			o.(*corev1.Secret).Data["admin"] = []byte("x")
+		}},
 		{"another password", "shop-db", &corev1.Secret{}, func(o client.Object) {
 			o.(*corev1.Secret).Data["password"] = []byte("guessed")
 		}},
@@ -82,10 +129,9 @@ func TestHandEditsAreReverted(t *testing.T) {
 			w := w.in(t)
 			w.exists(tc.name, tc.object)
 			want := bare(tc.object)
-			before := tc.object.DeepCopyObject().(client.Object)
 			tc.edit(tc.object)
-			// A patch with kubectl's field manager, as `kubectl edit` sends it.
-			w.must(w.Patch(t.Context(), tc.object, client.StrategicMergeFrom(before), client.FieldOwner("kubectl-edit")))
+			// With kubectl's field manager, as `kubectl replace` sends it.
+			w.must(w.Update(t.Context(), tc.object, client.FieldOwner("kubectl-replace")))
 			w.eventually("wait until the edit is reverted", func() error {
 				w.must(w.get(tc.name, tc.object))
 				if diff := cmp.Diff(want, bare(tc.object)); diff != "" {
@@ -93,11 +139,19 @@ func TestHandEditsAreReverted(t *testing.T) {
 				}
 				return nil
 			})
+			if tc.name == "shop-db" {
+				w.rollOut("shop-db")
+			}
 		})
 	}
 	w.rollOut("shop-web")
 	w.condition(v1alpha1.AppConditionReady, metav1.ConditionTrue, v1alpha1.AppReasonReady)
 	w.quiet()
+}
+
+// inContainer edits the one container of a Deployment.
+func inContainer(edit func(*corev1.Container)) func(client.Object) {
+	return func(o client.Object) { edit(&o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0]) }
 }
 
 // in is the same world for a subtest.

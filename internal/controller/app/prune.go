@@ -29,47 +29,43 @@ func (p *pass) prune(ctx context.Context) error {
 	return nil
 }
 
+// unwanted goes by names: labels can be edited.
 func (p *pass) unwanted() []client.Object {
-	// A part is wanted if the spec names it; its Secret and its claim also depend on what the spec says of it.
 	parts, secrets, claims := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, s := range p.app.Spec.Services {
-		parts[desired.ComponentService+s.Name] = true
+		parts[desired.ChildName(p.app.Name, s.Name)] = true
 	}
 	for _, d := range p.app.Spec.Databases {
-		part := desired.ComponentDatabase + d.Name
-		parts[part], secrets[part], claims[part] = true, d.CredentialsSecretRef == nil, d.Storage != nil
+		name := desired.ChildName(p.app.Name, d.Name)
+		parts[name], secrets[name], claims[name] = true, d.CredentialsSecretRef == nil, d.Storage != nil
 	}
-	return slices.Concat(
-		unwanted(p, p.children.deployments, named(parts)),
-		unwanted(p, p.children.services, named(parts)),
-		unwanted(p, p.children.secrets, named(secrets)),
-		unwanted(p, p.children.claims, named(claims)),
-		unwanted(p, p.children.configMaps, p.isSchema),
-		unwanted(p, p.children.jobs, p.isSchema),
+	found := slices.Concat(
+		unwanted(p, p.children.deployments, parts),
+		unwanted(p, p.children.services, parts),
+		unwanted(p, p.children.secrets, secrets),
+		unwanted(p, p.children.claims, claims),
+	)
+	schemas := map[string]bool{}
+	for _, name := range p.schemas {
+		if name == "" {
+			return found // which one is wanted can't be known yet
+		}
+		schemas[name] = true
+	}
+	return slices.Concat(found,
+		unwanted(p, p.children.configMaps, schemas),
+		unwanted(p, p.children.jobs, schemas),
 	)
 }
 
-func unwanted[T any, P object[T]](p *pass, children map[string]P, wanted func(client.Object) bool) []client.Object {
+func unwanted[T any, P object[T]](p *pass, children map[string]P, wanted map[string]bool) []client.Object {
 	var found []client.Object
-	for _, child := range children {
-		if !wanted(child) && metav1.IsControlledBy(child, p.app) && child.GetDeletionTimestamp().IsZero() {
+	for name, child := range children {
+		if !wanted[name] && metav1.IsControlledBy(child, p.app) && child.GetDeletionTimestamp().IsZero() {
 			found = append(found, child)
 		}
 	}
 	return found
-}
-
-// named finds an object's part of the App among those.
-func named(parts map[string]bool) func(client.Object) bool {
-	return func(o client.Object) bool {
-		return parts[o.GetLabels()[desired.LabelComponent]+o.GetLabels()[desired.LabelName]]
-	}
-}
-
-// isSchema reports whether the object belongs to a schema as the spec has it, or may, as long as that can't be known.
-func (p *pass) isSchema(o client.Object) bool {
-	name, ok := p.schemas[o.GetLabels()[desired.LabelName]]
-	return ok && (name == "" || name == o.GetName())
 }
 
 func (p *pass) remove(ctx context.Context, object client.Object) error {
