@@ -47,30 +47,15 @@ func killManager(t *testing.T) {
 	manager := managerPod(t)
 	restarts := manager.Status.ContainerStatuses[0].RestartCount
 
-	ns := &corev1.Namespace{}
-	ns.GenerateName = "e2e-kill-"
-	ns.Labels = map[string]string{"pod-security.kubernetes.io/enforce": "privileged"}
-	create(t, ns)
-	defer func() {
-		if err := cluster.Delete(t.Context(), ns); err != nil {
-			t.Errorf("deleting namespace %s: %v", ns.Name, err)
-		}
-	}()
 	root, privileged := int64(0), true
-	killer := &corev1.Pod{}
-	killer.Namespace, killer.Name = ns.Name, "killer"
-	killer.Spec = corev1.PodSpec{
-		HostPID: true, NodeName: manager.Spec.NodeName, RestartPolicy: corev1.RestartPolicyNever,
+	runPrivileged(t, corev1.PodSpec{
+		HostPID: true, NodeName: manager.Spec.NodeName,
 		Containers: []corev1.Container{{
 			Name: "killer", Image: "localhost/topas/runner:dev", Command: []string{"node", "-e", killScript},
 			Env:             []corev1.EnvVar{{Name: "POD_UID", Value: string(manager.UID)}},
 			SecurityContext: &corev1.SecurityContext{RunAsUser: &root, Privileged: &privileged},
 		}},
-	}
-	create(t, killer)
-	until(t, killer, time.Minute, "has killed the manager",
-		func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodSucceeded },
-		func(p *corev1.Pod) string { return p.Status.String() })
+	})
 
 	last := ""
 	err := wait.PollUntilContextTimeout(t.Context(), 250*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
@@ -84,6 +69,27 @@ func killManager(t *testing.T) {
 	if err != nil {
 		t.Fatalf("waiting for the manager to come back (%s): %v", last, err)
 	}
+}
+
+// runPrivileged runs a Pod to its end, in a namespace that lets it do anything.
+func runPrivileged(t *testing.T, spec corev1.PodSpec) {
+	t.Helper()
+	ns := &corev1.Namespace{}
+	ns.GenerateName = "e2e-privileged-"
+	ns.Labels = map[string]string{"pod-security.kubernetes.io/enforce": "privileged"}
+	create(t, ns)
+	defer func() {
+		if err := cluster.Delete(t.Context(), ns); err != nil {
+			t.Errorf("deleting namespace %s: %v", ns.Name, err)
+		}
+	}()
+	pod := &corev1.Pod{}
+	pod.Namespace, pod.Name = ns.Name, spec.Containers[0].Name
+	pod.Spec = spec
+	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
+	create(t, pod)
+	until(t, pod, time.Minute, "is done", func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodSucceeded },
+		func(p *corev1.Pod) string { return p.Status.String() })
 }
 
 // freshManager replaces the manager's Pod by one that was never killed: the kubelet restarts a container the more slowly

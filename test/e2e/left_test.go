@@ -31,6 +31,7 @@ func noneLeft(t *testing.T, ns string, labels client.ListOption) {
 		left = nil
 		for _, list := range []client.ObjectList{
 			&corev1.PodList{}, &corev1.ServiceList{}, &corev1.SecretList{}, &corev1.ConfigMapList{}, &corev1.ServiceAccountList{},
+			&corev1.PersistentVolumeClaimList{},
 			&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &batchv1.JobList{}, &rbacv1.RoleBindingList{}, &rbacv1.RoleList{},
 		} {
 			if err := cluster.List(ctx, list, client.InNamespace(ns), labels); err != nil {
