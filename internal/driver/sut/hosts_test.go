@@ -76,7 +76,7 @@ func TestDatabase(t *testing.T) {
 	f := newFixture(t)
 	c := f.client(f.kube)
 	want := v1alpha1.DatabaseSpec{
-		Name: "db", Image: "postgres:15", Port: 5432,
+		Name: "db", Image: "postgres:15", Port: 5432, RunAsUser: 999,
 		Credentials: map[string]string{"user": "admin", "password": "secret", "dbname": "testdb"},
 	}
 	for _, host := range []string{"db", "mock-app-db", "mock-app-db." + f.namespace + ".svc"} {

@@ -127,10 +127,10 @@ func TestApplyServiceChangesOnlyWhatItIsGiven(t *testing.T) {
 
 	want := []v1alpha1.ServiceSpec{
 		{
-			Name: "frontend", Image: "my-org/web2", Version: "v1.3.0", Replicas: new(int32(3)), Port: 8080,
+			Name: "frontend", Image: "my-org/web2", Version: "v1.3.0", Replicas: new(int32(3)), Port: 8080, PortName: "main",
 			EnvVars: map[string]string{"MODE": "test", "LEVEL": "debug"},
 		},
-		{Name: "echo", Image: "my-org/echo", Version: "v1", Replicas: new(int32(0)), Port: 50051, EnvVars: map[string]string{"A": "1"}},
+		{Name: "echo", Image: "my-org/echo", Version: "v1", Replicas: new(int32(0)), Port: 50051, PortName: "main", EnvVars: map[string]string{"A": "1"}},
 	}
 	if diff := cmp.Diff(want, f.app().Spec.Services); diff != "" {
 		t.Errorf("services (-want +got):\n%s", diff)
