@@ -73,11 +73,11 @@ func run(ctx context.Context, o Options) (time.Duration, error) {
 	defer free()
 	drivers.Files, drivers.Output = files, o.Output
 
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	started := time.Now()
-	err = guard(ctx, func() error {
-		machine := vm.New(vm.Config{Modules: modules.Loaders(drivers), Files: files, Output: o.Output})
+	err = guard(limited, func() error {
+		machine := vm.New(vm.Config{Modules: modules.Loaders(drivers), Files: files, Output: o.Output, Timeout: o.Timeout})
 		defer machine.Close()
 		return machine.Run(ctx, path.Clean(o.Script), source)
 	})

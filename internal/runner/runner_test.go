@@ -160,13 +160,13 @@ func TestTheWholePath(t *testing.T) {
 	t.Run("a call that hangs ends with the timeout", func(t *testing.T) {
 		var log bytes.Buffer
 		result := Run(t.Context(), Options{
-			Roots:  bundle(t, "print('before')\nrequire('sut').apply_service('frontend', {version='v9'})\nrequire('sut').wait_ready('db', '50s')"),
+			Roots:  bundle(t, "print('before')\nrequire('sut').wait_ready('db', '50s')"),
 			Script: "test.lua", Timeout: time.Second, Connect: s.connect, Output: &log,
 		})
-		if result.Verdict != contract.Failed || result.Reason != contract.ReasonTimeout || !strings.HasPrefix(result.Message, "test.lua:3: timed out after 1s in sut.wait_ready") {
+		if result.Verdict != contract.Failed || result.Reason != contract.ReasonTimeout || !strings.HasPrefix(result.Message, "test.lua:2: timed out after 1s in sut.wait_ready") {
 			t.Errorf("result is %+v", result)
 		}
-		if !strings.HasPrefix(log.String(), "before\nFAILED test.lua:3: timed out after 1s") {
+		if !strings.HasPrefix(log.String(), "before\nFAILED test.lua:2: timed out after 1s") {
 			t.Errorf("log is\n%s", log.String())
 		}
 	})

@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -30,7 +29,7 @@ const (
 	Assertion Kind = "Assertion"
 	// Raised means that the script, a library or a module raised an error.
 	Raised Kind = "Raised"
-	// Timeout means that the context's deadline passed.
+	// Timeout means that the timeout of the script, or the context's deadline, passed.
 	Timeout Kind = "Timeout"
 	// Canceled means that the context was canceled.
 	Canceled Kind = "Canceled"
@@ -93,14 +92,14 @@ func (vm *VM) splitPosition(text string, raised position) (position, string) {
 	return position{file: match[1], line: line}, text[len(match[0]):]
 }
 
-// interruption tells what was going on when the context ended.
-func (vm *VM) interruption(ctx context.Context, started time.Time) *Error {
+// interruption tells what was going on when the context or the timeout ended.
+func (vm *VM) interruption() *Error {
 	doing := vm.interrupted
 	kind, message := Canceled, "canceled"
 	if errors.Is(doing.contextErr, context.DeadlineExceeded) {
 		kind, message = Timeout, "timed out"
-		if deadline, ok := ctx.Deadline(); ok {
-			message += " after " + roughly(deadline.Sub(started)).String()
+		if vm.config.Timeout > 0 {
+			message += " after " + vm.config.Timeout.String()
 		}
 	}
 	at, text := vm.splitPosition(messageOf(doing.value), doing.at)
@@ -108,15 +107,4 @@ func (vm *VM) interruption(ctx context.Context, started time.Time) *Error {
 		message += " in " + doing.inside + ": " + text
 	}
 	return &Error{Kind: kind, File: at.file, Line: at.line, Message: message, Traceback: doing.traceback}
-}
-
-// roughly rounds a duration for the reader: the deadline was set a moment before the script started.
-func roughly(d time.Duration) time.Duration {
-	if d < 0 {
-		return 0
-	}
-	if d > time.Second {
-		return d.Round(100 * time.Millisecond)
-	}
-	return d.Round(10 * time.Millisecond)
 }

@@ -36,7 +36,7 @@ type Files interface {
 	ReadFile(name string) ([]byte, error)
 }
 
-// Config says what a script has beside the libraries.
+// Config says what a script has beside the libraries, and how long it may run.
 type Config struct {
 	// Modules are what the script can require by name. A loader is called once, at the first require.
 	Modules map[string]lua.LGFunction
@@ -44,6 +44,8 @@ type Config struct {
 	Files Files
 	// Output takes the lines of print, with one Write each; nil discards them.
 	Output io.Writer
+	// Timeout is how long a script may run; 0 means until its context ends.
+	Timeout time.Duration
 }
 
 // VM is a Lua state for the scripts of one run. It is used by one goroutine at a time.
@@ -101,9 +103,13 @@ func (vm *VM) Close() {
 }
 
 // Run compiles and runs a script. Its chunk name, such as "upgrade_test.lua", is the file in errors and tracebacks.
-// When the context ends, so does the script. The error is nil or an *Error.
+// When the context or the timeout ends, so does the script. The error is nil or an *Error.
 func (vm *VM) Run(ctx context.Context, chunkName string, source []byte) error {
-	started := time.Now()
+	if vm.config.Timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, vm.config.Timeout)
+		defer cancel()
+		ctx = limited
+	}
 	vm.state.SetContext(ctx)
 	vm.interrupted, vm.origin = nil, nil
 
@@ -116,7 +122,7 @@ func (vm *VM) Run(ctx context.Context, chunkName string, source []byte) error {
 		return nil
 	}
 	if vm.interrupted != nil {
-		return vm.interruption(ctx, started)
+		return vm.interruption()
 	}
 	return vm.scriptError(failed)
 }

@@ -258,15 +258,18 @@ func TestInterruptions(t *testing.T) {
 		{"tail calls without an end", "local function f() return f() end\nf()", Error{Line: 1, Message: "%s"}},
 	}
 	endings := []struct {
+		reason  string
 		kind    Kind
+		timeout time.Duration
 		context func(context.Context) (context.Context, context.CancelFunc)
 		message string
 		cause   error
 	}{
-		{Timeout, func(parent context.Context) (context.Context, context.CancelFunc) {
+		{"its timeout", Timeout, 50 * time.Millisecond, context.WithCancel, "timed out after 50ms", context.DeadlineExceeded},
+		{"the deadline of its context", Timeout, 0, func(parent context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(parent, 50*time.Millisecond)
-		}, "timed out after 50ms", context.DeadlineExceeded},
-		{Canceled, func(parent context.Context) (context.Context, context.CancelFunc) {
+		}, "timed out", context.DeadlineExceeded},
+		{"a cancellation", Canceled, time.Hour, func(parent context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(parent)
 			timer := time.AfterFunc(50*time.Millisecond, cancel)
 			return ctx, func() { timer.Stop(); cancel() }
@@ -274,10 +277,12 @@ func TestInterruptions(t *testing.T) {
 	}
 	for _, c := range scripts {
 		for _, ending := range endings {
-			t.Run(c.reason+"/"+string(ending.kind), func(t *testing.T) {
+			t.Run(c.reason+"/"+ending.reason, func(t *testing.T) {
 				ctx, cancel := ending.context(t.Context())
 				defer cancel()
-				_, err := run(ctx, t, nil, c.script)
+				vm := New(Config{Modules: map[string]lua.LGFunction{"demo": demo}, Timeout: ending.timeout})
+				defer vm.Close()
+				err := vm.Run(ctx, "test.lua", []byte(c.script))
 				want := &Error{Kind: ending.kind, File: "test.lua", Line: c.want.Line}
 				want.Message = strings.Replace(c.want.Message, "%s", ending.message, 1)
 				want.Message = strings.Replace(want.Message, "%s", ending.cause.Error(), 1)
