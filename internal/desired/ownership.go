@@ -25,9 +25,7 @@ import (
 // describes, and no longer owns the replicas that wanted leaves to others. It reports false if those of current are good.
 func Reclaim(current metav1.Object, wanted any) ([]metav1.ManagedFieldsEntry, bool, error) {
 	entries := slices.Clone(current.GetManagedFields())
-	our := slices.IndexFunc(entries, func(e metav1.ManagedFieldsEntry) bool {
-		return e.Manager == FieldOwner && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
-	})
+	our := slices.IndexFunc(entries, isOurs)
 	if our < 0 {
 		return nil, false, nil
 	}
@@ -61,6 +59,15 @@ func Reclaim(current metav1.Object, wanted any) ([]metav1.ManagedFieldsEntry, bo
 		return nil, false, err
 	}
 	return slices.DeleteFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return string(e.FieldsV1.Raw) == "{}" }), true, nil
+}
+
+// Applied reports whether TOPAS has applied the object.
+func Applied(current metav1.Object) bool {
+	return slices.ContainsFunc(current.GetManagedFields(), isOurs)
+}
+
+func isOurs(e metav1.ManagedFieldsEntry) bool {
+	return e.Manager == FieldOwner && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
 }
 
 // exclusive are the fields that the App alone describes. Sidecars, volumes and their mounts, annotations and further

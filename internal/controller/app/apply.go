@@ -81,13 +81,15 @@ func existing[T any, P object[T]](ctx context.Context, p *pass, name string) (P,
 
 // mayTake returns an error if the object belongs to somebody else.
 func (p *pass) mayTake(current client.Object) error {
-	owner := metav1.GetControllerOf(current)
+	owner, app := metav1.GetControllerOf(current), current.GetLabels()[desired.LabelApp]
 	switch {
 	case owner != nil && owner.UID == p.app.UID:
 		return nil
 	case owner != nil:
 		return fmt.Errorf("it exists and is controlled by %s %s: delete it, or give the App's part another name", owner.Kind, owner.Name)
-	case current.GetLabels()[desired.LabelApp] != p.app.Name:
+	case app == "" && desired.Applied(current):
+		return nil // somebody took the marks off what TOPAS made
+	case app != p.app.Name:
 		return fmt.Errorf("it exists and is not part of this App: delete it, or give the App's part another name")
 	default:
 		return nil

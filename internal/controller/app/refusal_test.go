@@ -109,3 +109,35 @@ func TestPodsThatCanNotStartAreInTheStatus(t *testing.T) {
 	w.rollOut("shop-web")
 	w.condition(v1alpha1.AppConditionReady, metav1.ConditionTrue, v1alpha1.AppReasonReady)
 }
+
+func TestSecretsThatContainersPrintAreNotShown(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "api-keys"},
+		StringData: map[string]string{"token": "tok/en-8812", "user": "admin"},
+	}))
+	spec := shop()
+	spec.Services[0].EnvFrom = []corev1.EnvFromSource{
+		{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "api-keys"}}},
+		{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "not-there"}}},
+	}
+	w.create(spec)
+	w.startDatabase()
+	w.completeJob(w.schemaJob())
+	w.startPod("shop-web", "shop-web-1", corev1.PodStatus{
+		Phase: corev1.PodRunning,
+		ContainerStatuses: []corev1.ContainerStatus{{
+			Name: "service", RestartCount: 2,
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+			LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+				ExitCode: 1, Reason: "Error", Message: "connect postgres://admin:s3cret@shop-db?token=tok%2Fen-8812: refused\n",
+			}},
+		}},
+	})
+	status := w.condition(v1alpha1.AppConditionReady, metav1.ConditionFalse, v1alpha1.AppReasonCrashLoop)
+	want := `container "service" ended with exit code 1 (Error), restarted 2 times, its last lines: ` +
+		"connect postgres://admin:***@shop-db?token=***: refused"
+	if got := status.Services[0].Message; got != want {
+		t.Errorf("message is\n%s\nwant\n%s", got, want)
+	}
+}

@@ -128,6 +128,51 @@ func TestReplicasThatTheSpecLeavesOutBelongToWhoScales(t *testing.T) {
 	w.quiet()
 }
 
+func TestReplicasThatLeaveTheSpecKeepTheirNumber(t *testing.T) {
+	w := newWorld(t)
+	w.create(v1alpha1.AppSpec{Services: []v1alpha1.ServiceSpec{func() v1alpha1.ServiceSpec {
+		s, three := webService(), int32(3)
+		s.Replicas = &three
+		return s
+	}()}})
+	w.rollOut("shop-web")
+	w.condition(v1alpha1.AppConditionReady, metav1.ConditionTrue, v1alpha1.AppReasonReady)
+
+	w.change(func(s *v1alpha1.AppSpec) { s.Services[0].Replicas = nil })
+	status := w.condition(v1alpha1.AppConditionReady, metav1.ConditionTrue, v1alpha1.AppReasonReady)
+	if got := status.Services[0].DesiredReplicas; got != 3 {
+		t.Errorf("desiredReplicas is %d, want the 3 that there were", got)
+	}
+	// From now on they belong to whoever scales.
+	d := &appsv1.Deployment{}
+	w.must(w.get("shop-web", d))
+	scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 5}}
+	w.must(w.SubResource("scale").Update(t.Context(), d, client.WithSubResourceBody(scale)))
+	w.settled()
+	w.rollOut("shop-web")
+	w.settled()
+	w.must(w.get("shop-web", d))
+	if *d.Spec.Replicas != 5 {
+		t.Errorf("replicas are %d, want the 5 that they were scaled to", *d.Spec.Replicas)
+	}
+	w.quiet()
+}
+
+func TestADeletedServiceDoesNotWaitForTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	_, pod := w.startShop()
+	d := &appsv1.Deployment{}
+	w.must(w.get("shop-db", d))
+	d.Status.ReadyReplicas, d.Status.AvailableReplicas = 0, 0
+	w.must(w.Status().Update(t.Context(), d))
+	w.killPod(pod)
+	w.condition(v1alpha1.AppConditionReady, metav1.ConditionFalse, v1alpha1.AppReasonDatabaseNotReady)
+
+	w.must(w.get("shop-web", d))
+	w.must(w.Delete(t.Context(), d))
+	w.exists("shop-web", &appsv1.Deployment{})
+}
+
 func TestWhatTheSpecNoLongerNamesIsPruned(t *testing.T) {
 	w := newWorld(t)
 	app, pod := w.startShop()
