@@ -67,6 +67,9 @@ func newManager(ctx context.Context, config *rest.Config, o *options) (ctrl.Mana
 	if err := app.SetupWithManager(ctx, manager, app.Options{MaxConcurrentReconciles: workers}); err != nil {
 		return nil, err
 	}
+	if err := metrics.RegisterApps(ctrlmetrics.Registry, manager.GetClient()); err != nil {
+		return nil, err
+	}
 	if err := addTestRuns(manager, o); err != nil {
 		return nil, err
 	}

@@ -109,7 +109,8 @@ func checkMetrics(t *testing.T, server *kube.Server, namespace, url string) {
 	if code != http.StatusOK {
 		t.Errorf("reading the metrics: %d %v", code, err)
 	}
-	for _, line := range []string{"\ntopas_active_runners 1\n", "\ntopas_queue_depth 0\n"} {
+	for _, line := range []string{"\ntopas_active_runners 1\n", "\ntopas_queue_depth 0\n",
+		"\ntopas_app_ready{app=\"mock-app\",namespace=\"" + namespace + "\"} 0\n"} {
 		if !strings.Contains(body, line) {
 			t.Errorf("the metrics lack %q", strings.TrimSpace(line))
 		}

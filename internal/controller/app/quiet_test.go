@@ -1,0 +1,120 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/test/servers/kube"
+)
+
+// convergedApps, each with three services and a database, have to be left alone.
+const convergedApps = 200
+
+// manyPatience is for bringing up all of them.
+const manyPatience = 3 * time.Minute
+
+// TestConvergedAppsAreQuiet has a second manager, whose caches are empty at first as after a restart, look at many Apps that are
+// as they should be.
+func TestConvergedAppsAreQuiet(t *testing.T) {
+	w := newWorld(t)
+	controllers, stop, err := kube.Start(t).StartControllers(t.Context(), w.namespace)
+	w.must(err)
+	defer stop()
+	for i := range convergedApps {
+		app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: fmt.Sprintf("shop-%d", i)}, Spec: shop()}
+		for _, name := range []string{"api", "worker"} {
+			service := webService()
+			service.Name = name
+			app.Spec.Services = append(app.Spec.Services, service)
+		}
+		w.must(w.Create(t.Context(), app))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), manyPatience)
+	defer cancel()
+	w.must(controllers.WaitReady(ctx, convergedApps))
+	w.settled()
+
+	before := w.writes.Load()
+	second, looked := w.secondManager()
+	w.eventually("wait until every App has been looked at", func() error {
+		if n := looked(); n != convergedApps {
+			return fmt.Errorf("%d of %d have", n, convergedApps)
+		}
+		return nil
+	})
+	second.settled()
+	if wrote := second.writes.Load(); wrote != 0 {
+		t.Errorf("a manager that found %d converged Apps wrote %d times, want 0", convergedApps, wrote)
+	}
+	if wrote := w.writes.Load() - before; wrote != 0 {
+		t.Errorf("the manager that was there before wrote %d times, want 0", wrote)
+	}
+}
+
+// secondManager starts another manager of the namespace, with a client that counts of its own, and returns how many Apps it has
+// looked at.
+func (w *world) secondManager() (second *world, looked func() int) {
+	w.Helper()
+	second = &world{T: w.T, Client: w.Client, namespace: w.namespace, writes: &atomic.Int64{}, passes: &atomic.Int64{}}
+	var mutex sync.Mutex
+	names := map[string]bool{}
+	newClient := func(config *rest.Config, options client.Options) (client.Client, error) {
+		counting, err := second.countingClient(config, options)
+		if err != nil {
+			return nil, err
+		}
+		return interceptor.NewClient(counting.(client.WithWatch), interceptor.Funcs{
+			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+				if _, ok := o.(*v1alpha1.App); ok {
+					mutex.Lock()
+					names[key.Name] = true
+					mutex.Unlock()
+				}
+				return c.Get(ctx, key, o, opts...)
+			},
+		}), nil
+	}
+	server, skip := kube.Start(w.T), true
+	mgr, err := ctrl.NewManager(server.Config, ctrl.Options{
+		Scheme:     server.Scheme,
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Cache:      cache.Options{ByObject: CacheByObject(), DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
+		NewClient:  newClient,
+		Controller: config.Controller{SkipNameValidation: &skip},
+	})
+	w.must(err)
+	w.must(SetupWithManager(w.Context(), mgr, Options{MaxConcurrentReconciles: 2}))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	w.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.Errorf("the second manager ended with: %v", err)
+		}
+	})
+	return second, func() int {
+		mutex.Lock()
+		defer mutex.Unlock()
+		return len(names)
+	}
+}
