@@ -8,10 +8,10 @@ package sut_test
 import (
 	"context"
 	"errors"
-	"math"
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,7 +67,7 @@ func TestWaitReadyEndsWithTheRightStatus(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if err := c.WaitReady(ctx, "frontend", time.Second); err != nil {
+	if err := c.WaitReady(ctx, "frontend", time.Minute); err != nil {
 		t.Errorf("waiting for what is ready: %v", err)
 	}
 }
@@ -88,14 +88,14 @@ func TestWaitReadySaysWhatItLastSaw(t *testing.T) {
 					f.t.Fatal(err)
 				}
 			},
-			want: `frontend was not ready within 200ms: the controller has not yet seen generation 2 of app "mock-app" (last seen: 1)`,
+			want: `frontend was not ready within 1m0s: the controller has not yet seen generation 2 of app "mock-app" (last seen: 1)`,
 		},
 		{
 			reason: "Pods that do not start", name: "frontend",
 			setUp: func(f *fixture, _ *sut.Client) {
 				f.report(frontend("my-org/web:v1.1.0", 1, 3, `ImagePullBackOff: pulling "my-org/web:v1.1.0"`))
 			},
-			want: `frontend was not ready within 200ms: 1/3 ready, ImagePullBackOff: pulling "my-org/web:v1.1.0"`,
+			want: `frontend was not ready within 1m0s: 1/3 ready, ImagePullBackOff: pulling "my-org/web:v1.1.0"`,
 		},
 		{
 			reason: "another version runs, and the wanted one is a digest", name: "frontend",
@@ -105,7 +105,7 @@ func TestWaitReadySaysWhatItLastSaw(t *testing.T) {
 				}
 				f.report(frontend("my-org/web:v1.1.0", 1, 1, ""))
 			},
-			want: `frontend was not ready within 200ms: 1/1 ready, image "my-org/web:v1.1.0" instead of "my-org/web@` + digest + `"`,
+			want: `frontend was not ready within 1m0s: 1/1 ready, image "my-org/web:v1.1.0" instead of "my-org/web@` + digest + `"`,
 		},
 		{
 			reason: "a service without a status tells the App's condition", name: "frontend",
@@ -115,14 +115,14 @@ func TestWaitReadySaysWhatItLastSaw(t *testing.T) {
 					Message: "db: ERROR: syntax error", LastTransitionTime: metav1.Now(),
 				}}})
 			},
-			want: "frontend was not ready within 200ms: the controller has not reported on it yet: db: ERROR: syntax error",
+			want: "frontend was not ready within 1m0s: the controller has not reported on it yet: db: ERROR: syntax error",
 		},
 		{
 			reason: "a database", name: "db",
 			setUp: func(f *fixture, _ *sut.Client) {
 				f.report(v1alpha1.AppStatus{Databases: []v1alpha1.DatabaseStatus{{Name: "db", Message: "Pod is Pending"}}})
 			},
-			want: "db was not ready within 200ms: Pod is Pending",
+			want: "db was not ready within 1m0s: Pod is Pending",
 		},
 		{
 			reason: "an unknown name lists those that there are", name: "web", setUp: func(*fixture, *sut.Client) {},
@@ -131,14 +131,38 @@ func TestWaitReadySaysWhatItLastSaw(t *testing.T) {
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			f := newFixture(t)
-			c := f.client(f.kube)
-			tc.setUp(f, c)
-			err := c.WaitReady(t.Context(), tc.name, 200*time.Millisecond)
+			tc.setUp(f, f.client(f.kube))
+			err := f.waitInVain(tc.name, nil)
 			if err == nil || err.Error() != tc.want {
 				t.Errorf("error is\n\t%v\nwant\n\t%s", err, tc.want)
 			}
 		})
 	}
+}
+
+// waitInVain waits a minute for an App that stays as it is. The minute is none, as all of it is in memory: how fast the
+// API server answers has no say in what was seen last.
+func (f *fixture) waitInVain(name string, dial func(context.Context, string, string) (net.Conn, error)) (err error) {
+	app := f.app()
+	still := interceptor.NewClient(f.kube, interceptor.Funcs{
+		Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+			app.DeepCopyInto(obj.(*v1alpha1.App))
+			return nil
+		},
+		Watch: func(ctx context.Context, _ client.WithWatch, _ client.ObjectList, _ ...client.ListOption) (watch.Interface, error) {
+			quiet := watch.NewFake()
+			context.AfterFunc(ctx, quiet.Stop)
+			return quiet, nil
+		},
+	})
+	synctest.Test(f.t, func(t *testing.T) {
+		c, newErr := sut.New(t.Context(), sut.Config{Kube: still, Namespace: f.namespace, App: appName, Dial: dial})
+		if newErr != nil {
+			t.Fatal(newErr)
+		}
+		err = c.WaitReady(t.Context(), name, time.Minute)
+	})
+	return err
 }
 
 func TestWaitReadyEndsWhenTheAppIsGone(t *testing.T) {
@@ -176,12 +200,11 @@ func TestWaitReadyWaitsUntilConnectionsAreAccepted(t *testing.T) {
 	f := newFixture(t)
 	refused := errors.New("connect: connection refused")
 	var dialed []string
-	refuse := 2
 	c, err := sut.New(t.Context(), sut.Config{
 		Kube: f.kube, Namespace: f.namespace, App: appName,
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			dialed = append(dialed, address)
-			if len(dialed) <= refuse {
+			if len(dialed) <= 2 {
 				return nil, refused
 			}
 			return answering(ctx, network, address)
@@ -200,9 +223,8 @@ func TestWaitReadyWaitsUntilConnectionsAreAccepted(t *testing.T) {
 		t.Errorf("connections tried (-want +got):\n%s", diff)
 	}
 
-	dialed, refuse = nil, math.MaxInt
-	err = c.WaitReady(t.Context(), "frontend", time.Second)
-	want := "frontend was not ready within 1s: it is ready, but does not accept connections: connect: connection refused"
+	err = f.waitInVain("frontend", func(context.Context, string, string) (net.Conn, error) { return nil, refused })
+	want := "frontend was not ready within 1m0s: it is ready, but does not accept connections: connect: connection refused"
 	if err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}
