@@ -119,7 +119,7 @@ func (h *history) see(event watch.Event) error {
 	case event.Type == watch.Deleted:
 		delete(h.outcome.Objects, name)
 		delete(h.versions, key(object))
-	case object.GetKind() == "App" || event.Type == watch.Modified && reflect.DeepEqual(before, after):
+	case object.GetKind() == "App", event.Type == watch.Modified && (reflect.DeepEqual(before, after) || object.GetDeletionTimestamp() != nil):
 		return nil
 	}
 	h.outcome.Changes[name] = append(h.outcome.Changes[name], string(event.Type))

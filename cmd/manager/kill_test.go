@@ -15,10 +15,10 @@ import (
 // mostLives ends a test in which every new manager finds something to write.
 const mostLives = 100
 
-// TestManagerIsKilledAtEveryWrite kills each manager at the first or second write of its life, so that a rollout is made by as
-// many managers as it has writes. That is harder than a single kill at the n-th write, for each n: a new manager has
-// to find its way from every state in between, too, but nothing that one of them remembers can carry the rollout
-// on, and whatever they leave behind adds up.
+// TestManagerIsKilledAtEveryWrite kills every manager when it has carried out one write, so that a rollout takes as many
+// managers as it has writes. That asks more than one kill at the n-th write of a rollout, for each n: here, too, a
+// new manager has to go on from every state in between, but none of them brings the rollout to its end from what it
+// remembers, and whatever they do wrong adds up.
 func TestManagerIsKilledAtEveryWrite(t *testing.T) {
 	t.Parallel()
 	installed, upgraded := undisturbed(t)
@@ -58,6 +58,28 @@ func TestManagerIsKilledAtEveryWrite(t *testing.T) {
 	}
 }
 
+// onceEach is all that happens to the objects of the App in an installation and an upgrade.
+var onceEach = map[string][]string{
+	"Secret shop-db":           {"ADDED"},
+	"Service shop-db":          {"ADDED"},
+	"Deployment shop-db":       {"ADDED"},
+	"Pod shop-db-1":            {"ADDED"},
+	"ConfigMap shop-db-init-1": {"ADDED", "DELETED"},
+	"Job shop-db-init-1":       {"ADDED", "DELETED"},
+	"ConfigMap shop-db-init-2": {"ADDED"},
+	"Job shop-db-init-2":       {"ADDED"},
+	"Service shop-web":         {"ADDED"},
+	"Deployment shop-web":      {"ADDED", "MODIFIED"},
+	"Pod shop-web-1":           {"ADDED", "DELETED"},
+	"Pod shop-web-2":           {"ADDED"},
+	"Service shop-api":         {"ADDED", "DELETED"},
+	"Deployment shop-api":      {"ADDED", "DELETED"},
+	"Pod shop-api-1":           {"ADDED", "DELETED"},
+	"Service shop-cart":        {"ADDED"},
+	"Deployment shop-cart":     {"ADDED"},
+	"Pod shop-cart-1":          {"ADDED"},
+}
+
 // undisturbed is what comes of an installation and an upgrade when no manager is killed before it has done all.
 func undisturbed(t *testing.T) (installed, upgraded outcome) {
 	t.Helper()
@@ -67,7 +89,11 @@ func undisturbed(t *testing.T) (installed, upgraded outcome) {
 	installed = w.outcome()
 	w.upgrade()
 	w.converge(fault{}, false)
-	return installed, w.outcome()
+	upgraded = w.outcome()
+	if diff := cmp.Diff(onceEach, upgraded.Changes); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	return installed, upgraded
 }
 
 // converge starts one manager after the other until one finds nothing to do, and returns how many were killed before.
