@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -140,6 +142,16 @@ func (c *cluster) await(name string, state v1alpha1.TestRunState, reason string)
 	return run
 }
 
+// awaitMessage waits until the run waits for what the words say.
+func (c *cluster) awaitMessage(name, words string) {
+	c.t.Helper()
+	c.eventually(name+" waits: "+words, func() (bool, any) {
+		run := &v1alpha1.TestRun{}
+		c.must(c.Client.Get(c.t.Context(), c.key(name), run))
+		return run.Status.State == v1alpha1.TestRunPending && strings.Contains(run.Status.Message, words), run.Status
+	})
+}
+
 // awaitPod waits until the run has a Pod, and returns it.
 func (c *cluster) awaitPod(run string) *corev1.Pod {
 	c.t.Helper()
@@ -159,6 +171,21 @@ func (c *cluster) key(name string) types.NamespacedName {
 type settings struct {
 	limit         int
 	startDeadline time.Duration
+	// clock is the time of the reconciler; nil means that of everybody.
+	clock *clock
+}
+
+// clock is a clock that can be put forward, so that a deadline passes when the test has seen what comes before it.
+type clock struct{ ahead atomic.Int64 }
+
+func (k *clock) now() time.Time { return time.Now().Add(time.Duration(k.ahead.Load())) }
+
+// pass puts the clock forward, and touches the object to make the reconciler look at the clock.
+func (c *cluster) pass(k *clock, d time.Duration, object client.Object) {
+	c.t.Helper()
+	k.ahead.Add(int64(d))
+	touch := fmt.Sprintf(`{"metadata":{"annotations":{"touched":%q}}}`, k.now())
+	c.must(c.Client.Patch(c.t.Context(), object, client.RawPatch(types.MergePatchType, []byte(touch))))
 }
 
 // manage starts a manager with the reconciler under test. It stops at the end of the test, or when stop is called.
@@ -205,6 +232,9 @@ func newReconciler(cached client.Client, live client.Reader, s settings) (*Recon
 	if err != nil {
 		return nil, err
 	}
+	if s.clock == nil {
+		s.clock = &clock{}
+	}
 	return &Reconciler{
 		Client:        cached,
 		Live:          live,
@@ -212,6 +242,6 @@ func newReconciler(cached client.Client, live client.Reader, s settings) (*Recon
 		Queue:         runs,
 		Metrics:       measured,
 		StartDeadline: s.startDeadline,
-		Now:           time.Now,
+		Now:           s.clock.now,
 	}, nil
 }

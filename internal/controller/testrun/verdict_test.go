@@ -31,7 +31,8 @@ func withGit(run *v1alpha1.TestRun) {
 
 func TestRunsThatEnd(t *testing.T) {
 	c := newCluster(t)
-	c.manage(settings{limit: 5, startDeadline: 8 * time.Second})
+	clock := &clock{}
+	c.manage(settings{limit: 5, startDeadline: time.Minute, clock: clock})
 	const commit = "0123456789012345678901234567890123456789"
 
 	for i, tc := range []struct {
@@ -119,9 +120,11 @@ func TestRunsThatEnd(t *testing.T) {
 			play: func(t *testing.T, pod *corev1.Pod) {
 				c.must(c.report(t.Context(), pod, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
 					Reason: "ImagePullBackOff", Message: `Back-off pulling image "localhost/topas/runner:test"`}}))
+				c.awaitMessage(pod.Labels[desired.LabelTestRun], "ImagePullBackOff")
+				c.pass(clock, time.Minute, pod)
 			},
 			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonImagePullFailed,
-			wantMessage: `the test did not start within 8s: ImagePullBackOff: Back-off pulling image "localhost/topas/runner:test"`,
+			wantMessage: `the test did not start within 1m: ImagePullBackOff: Back-off pulling image "localhost/topas/runner:test"`,
 			check: func(t *testing.T, run *v1alpha1.TestRun) {
 				c.eventually("the Pod is stopped", func() (bool, any) {
 					err := c.Client.Get(t.Context(), c.key(run.Name+"-1"), &corev1.Pod{})
@@ -131,8 +134,8 @@ func TestRunsThatEnd(t *testing.T) {
 		},
 		{
 			reason:    "the Pod finds no node",
-			play:      func(*testing.T, *corev1.Pod) {},
-			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonStartFailed, wantMessage: "the test did not start within 8s",
+			play:      func(_ *testing.T, pod *corev1.Pod) { c.pass(clock, time.Minute, pod) },
+			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonStartFailed, wantMessage: "the test did not start within 1m",
 		},
 		{
 			reason: "the Pod is deleted while the script runs",
@@ -197,7 +200,8 @@ func TestRunsThatEnd(t *testing.T) {
 
 func TestRefusedPodsAreTriedAgainUntilTheDeadline(t *testing.T) {
 	c := newCluster(t)
-	c.manage(settings{limit: 5, startDeadline: 6 * time.Second})
+	clock := &clock{}
+	c.manage(settings{limit: 5, startDeadline: time.Minute, clock: clock})
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: c.namespace, Name: "none"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
@@ -208,23 +212,16 @@ func TestRefusedPodsAreTriedAgainUntilTheDeadline(t *testing.T) {
 	c.must(c.Client.Status().Update(t.Context(), quota))
 	const words = "exceeded quota: none"
 
-	c.run("refused")
-	c.eventually("the server's words are in the status", func() (bool, any) {
-		run := &v1alpha1.TestRun{}
-		c.must(c.Client.Get(t.Context(), c.key("refused"), run))
-		return run.Status.State == v1alpha1.TestRunPending && strings.Contains(run.Status.Message, words), run.Status
-	})
+	refused := c.run("refused")
+	c.awaitMessage("refused", words)
+	c.pass(clock, time.Minute, refused)
 	run := c.await("refused", v1alpha1.TestRunError, v1alpha1.ReasonPodCreateFailed)
-	if !strings.Contains(run.Status.Message, words) || !strings.Contains(run.Status.Message, "did not start within 6s") {
+	if !strings.Contains(run.Status.Message, words) || !strings.Contains(run.Status.Message, "did not start within 1m") {
 		t.Errorf("message is %q", run.Status.Message)
 	}
 
 	c.run("allowed-later")
-	c.eventually("the run is refused", func() (bool, any) {
-		run := &v1alpha1.TestRun{}
-		c.must(c.Client.Get(t.Context(), c.key("allowed-later"), run))
-		return strings.Contains(run.Status.Message, words), run.Status
-	})
+	c.awaitMessage("allowed-later", words)
 	c.must(c.Client.Delete(t.Context(), quota))
 	c.must(c.report(t.Context(), c.awaitPod("allowed-later"), resultOf(t, contract.Result{Verdict: contract.Passed, Reason: contract.ReasonPassed})))
 	c.await("allowed-later", v1alpha1.TestRunPassed, v1alpha1.ReasonPassed)
