@@ -12,6 +12,7 @@ import (
 	"errors"
 	stdnet "net"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -142,16 +143,12 @@ func TestInvokeErrors(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
-			started := time.Now()
 			reply, err := client.Invoke(t.Context(), c.call)
 			if err == nil {
 				t.Fatalf("Invoke gave %+v", reply)
 			}
 			if diff := cmp.Diff(c.want, err.Error()); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
-			}
-			if took := time.Since(started); took > 5*time.Second {
-				t.Errorf("it took %s", took)
 			}
 		})
 	}
@@ -291,8 +288,7 @@ func TestInvokeTLS(t *testing.T) {
 		})
 	}
 	call.Target, call.TLS = "secure", &TLS{CA: ca}
-	started := time.Now()
-	if _, err := client.Invoke(t.Context(), call); err == nil || time.Since(started) > 5*time.Second {
-		t.Errorf("with the wrong name, Invoke gave %v after %s", err, time.Since(started))
+	if _, err := client.Invoke(t.Context(), call); err == nil || !strings.Contains(err.Error(), "UNAVAILABLE") || !strings.Contains(err.Error(), "x509: ") {
+		t.Errorf("with the wrong name, Invoke gave %v", err)
 	}
 }

@@ -145,7 +145,11 @@ func TestDoErrors(t *testing.T) {
 	dead := deadAddress(t)
 	loop := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/again", http.StatusFound) })
 	away := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://dead/", http.StatusFound) })
-	silent := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	silent := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/connect" {
+			<-r.Context().Done()
+		}
+	})
 	broken := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = fmt.Fprint(w, "too short")
@@ -166,6 +170,10 @@ func TestDoErrors(t *testing.T) {
 		"secure": secure.Listener.Addr().String(),
 	})
 
+	// The connection is there already when the time for the answer counts.
+	if _, err := client.Do(t.Context(), Request{Method: "GET", URL: "http://silent/connect"}); err != nil {
+		t.Fatal(err)
+	}
 	cases := []struct {
 		reason  string
 		request Request
