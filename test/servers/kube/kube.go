@@ -114,15 +114,24 @@ func Start(t testing.TB) *Server {
 	return server
 }
 
+// Launch starts a server for a program that is no test, which has to stop it.
+func Launch() (server *Server, stop func() error, err error) {
+	server, controlPlane, err := launch()
+	if err != nil {
+		return nil, nil, err
+	}
+	return server, controlPlane.stop, nil
+}
+
 // controlPlane is etcd and kube-apiserver, and what sees to it that they don't outlive the test binary.
 type controlPlane struct {
 	environment *envtest.Environment
-	watchdog    *watchdog
+	watchdog    *Watchdog
 }
 
 func (c *controlPlane) stop() error {
 	err := c.environment.Stop()
-	c.watchdog.stop()
+	c.watchdog.Stop()
 	return err
 }
 
@@ -149,6 +158,8 @@ func launch() (*Server, *controlPlane, error) {
 		ControlPlaneStartTimeout: startTimeout,
 		ControlPlaneStopTimeout:  startTimeout,
 	}
+	// The addresses of envtest's own range are few.
+	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
 	config, err := environment.Start()
 	if err != nil {
 		// A half-started control plane would outlive the test.
@@ -162,7 +173,7 @@ func launch() (*Server, *controlPlane, error) {
 		_ = environment.Stop()
 		return nil, nil, fmt.Errorf("making a client: %w", err)
 	}
-	guard, err := startWatchdog()
+	guard, err := watchServers()
 	if err != nil {
 		_ = environment.Stop()
 		return nil, nil, err

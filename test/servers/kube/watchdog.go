@@ -15,15 +15,15 @@ import (
 	"syscall"
 )
 
-// watchdog kills etcd and kube-apiserver when the test binary is gone without having stopped them, because it was killed or
-// panicked after its -timeout. It notices by the end of its standard input.
-type watchdog struct {
+// Watchdog kills processes when the one that started it is gone without having stopped them, because it was killed or
+// panicked after a test's -timeout. It notices by the end of its standard input.
+type Watchdog struct {
 	command *exec.Cmd
 	alive   *os.File
 }
 
-// startWatchdog returns nil where there is no /proc to find the servers by.
-func startWatchdog() (*watchdog, error) {
+// watchServers returns nil where there is no /proc to find the servers by.
+func watchServers() (*Watchdog, error) {
 	if runtime.GOOS != "linux" {
 		return nil, nil
 	}
@@ -31,14 +31,19 @@ func startWatchdog() (*watchdog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for the processes of the API server: %w", err)
 	}
+	return Watch(servers...)
+}
+
+// Watch starts a Watchdog for the processes with these ids.
+func Watch(ids ...string) (*Watchdog, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("starting the watchdog: %w", err)
 	}
 	command := exec.Command("sh", "-c", `read _; kill -9 "$@"`, "watchdog") //nolint:gosec // the arguments are numbers
-	command.Args = append(command.Args, servers...)
+	command.Args = append(command.Args, ids...)
 	command.Stdin = read
-	// An interrupt in the terminal is for the test binary.
+	// An interrupt in the terminal is for the program.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = command.Start()
 	_ = read.Close() // the watchdog has its own
@@ -46,11 +51,11 @@ func startWatchdog() (*watchdog, error) {
 		_ = write.Close()
 		return nil, fmt.Errorf("starting the watchdog: %w", err)
 	}
-	return &watchdog{command: command, alive: write}, nil
+	return &Watchdog{command: command, alive: write}, nil
 }
 
-// stop ends the watchdog; the servers are not its business any more.
-func (w *watchdog) stop() {
+// Stop ends the watchdog; the processes are not its business any more.
+func (w *Watchdog) Stop() {
 	if w == nil {
 		return
 	}
