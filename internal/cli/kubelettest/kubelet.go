@@ -173,6 +173,8 @@ func (k *Kubelet) serve(w http.ResponseWriter, r *http.Request) {
 	if len(k.budgets) > 0 {
 		budget, k.budgets = k.budgets[0], k.budgets[1:]
 	}
+	// The reader learns that the log is open before there is anything in it.
+	k.send(w, "")
 	log := k.log(container)
 	next, newLine := tailStart(log.entries, query.tail), true
 	for {
@@ -199,7 +201,7 @@ func (k *Kubelet) serve(w http.ResponseWriter, r *http.Request) {
 		if k.breaks != breaks {
 			panic(http.ErrAbortHandler)
 		}
-		k.send(w, "")
+		// Nothing was sent since log was looked at: what is written while a send is under way must not be waited for.
 		k.changed.Wait()
 	}
 }
