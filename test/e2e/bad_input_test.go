@@ -130,23 +130,13 @@ func TestServiceImageThatCannotBePulled(t *testing.T) {
 	app := sampleApp(t, ns)
 	app.Spec.Services[0].Version = "v0.0.0-missing"
 	create(t, app)
-	run := testRun(ns, "waits", "local sut = require('sut')\nsut.wait_ready('frontend', '45s')\n")
-	create(t, run)
-
-	ready := func(a *topasv1alpha1.App) string {
-		c := meta.FindStatusCondition(a.Status.Conditions, topasv1alpha1.AppConditionReady)
-		if c == nil {
-			return ""
-		}
-		return c.Reason + ": " + c.Message
-	}
-	until(t, app, 2*time.Minute, "shows the image", func(a *topasv1alpha1.App) bool {
-		return strings.HasPrefix(ready(a), topasv1alpha1.AppReasonImagePull) && strings.Contains(ready(a), "echo:v0.0.0-missing")
-	}, describeApp)
+	untilProblem(t, app, "the image is named", topasv1alpha1.AppReasonImagePull, []string{"echo:v0.0.0-missing"})
 	if app.Status.Phase != topasv1alpha1.AppDegraded {
 		t.Errorf("phase is %s, want %s", app.Status.Phase, topasv1alpha1.AppDegraded)
 	}
 
+	run := testRun(ns, "waits", "local sut = require('sut')\nsut.wait_ready('frontend', '5s')\n")
+	create(t, run)
 	untilFinished(t, run)
 	if run.Status.State != topasv1alpha1.TestRunFailed || !strings.Contains(run.Status.Message, "waits.lua:2:") || !strings.Contains(run.Status.Message, "echo:v0.0.0-missing") {
 		t.Errorf("the run ended as %s", describeRun(run))

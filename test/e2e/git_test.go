@@ -94,37 +94,24 @@ func gitServer(t *testing.T, ns string, files map[string]string) {
 	t.Helper()
 	labels := map[string]string{"app": "gitserver"}
 	meta := metav1.ObjectMeta{Namespace: ns, Name: "gitserver", Labels: labels}
-	no, yes := false, true
 	create(t, &corev1.ConfigMap{ObjectMeta: meta, Data: files})
 	create(t, &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{
 		Selector: labels, Ports: []corev1.ServicePort{{Port: 8080}},
 	}})
+	pod := restrictedPod(ns, "gitserver", "localhost/topas/gitserver:dev")
+	pod.Spec.Containers[0].ReadinessProbe = &corev1.Probe{
+		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)}},
+	}
+	pod.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{
+		{Name: "content", MountPath: "/content/tests"}, {Name: "tmp", MountPath: "/tmp"},
+	}
+	pod.Spec.Volumes = []corev1.Volume{
+		{Name: "content", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "gitserver"}}}},
+		{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
+	}
 	server := &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{
 		Selector: &metav1.LabelSelector{MatchLabels: labels},
-		Template: corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: labels},
-			Spec: corev1.PodSpec{
-				SecurityContext: &corev1.PodSecurityContext{
-					RunAsNonRoot:   &yes,
-					SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-				},
-				Containers: []corev1.Container{{
-					Name:           "gitserver",
-					Image:          "localhost/topas/gitserver:dev",
-					ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)}}},
-					SecurityContext: &corev1.SecurityContext{
-						AllowPrivilegeEscalation: &no,
-						ReadOnlyRootFilesystem:   &yes,
-						Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-					},
-					VolumeMounts: []corev1.VolumeMount{{Name: "content", MountPath: "/content/tests"}, {Name: "tmp", MountPath: "/tmp"}},
-				}},
-				Volumes: []corev1.Volume{
-					{Name: "content", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "gitserver"}}}},
-					{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
-				},
-			},
-		},
+		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod.Spec},
 	}}
 	create(t, server)
 	until(t, server, time.Minute, "is ready", func(d *appsv1.Deployment) bool { return d.Status.ReadyReplicas == 1 },

@@ -133,6 +133,28 @@ func create(t *testing.T, obj client.Object) {
 	}
 }
 
+// restrictedPod returns a Pod with one container that the restricted Pod Security Standard allows.
+func restrictedPod(ns, name, image string) *corev1.Pod {
+	no, yes := false, true
+	pod := &corev1.Pod{}
+	pod.Namespace, pod.Name = ns, name
+	pod.Spec = corev1.PodSpec{
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot:   &yes,
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		Containers: []corev1.Container{{
+			Name: name, Image: image,
+			SecurityContext: &corev1.SecurityContext{
+				AllowPrivilegeEscalation: &no,
+				ReadOnlyRootFilesystem:   &yes,
+				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			},
+		}},
+	}
+	return pod
+}
+
 // sampleApp returns the App of config/samples for the namespace.
 func sampleApp(t *testing.T, ns string) *topasv1alpha1.App {
 	t.Helper()

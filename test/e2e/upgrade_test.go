@@ -94,6 +94,7 @@ type trafficReport struct {
 func startTraffic(t *testing.T, ns string, targets ...string) *traffic {
 	t.Helper()
 	pod := restrictedPod(ns, "load", "localhost/topas/echo:v1.0.0")
+	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
 	pod.Spec.Containers[0].Args = append([]string{"load"}, targets...)
 	create(t, pod)
 	until(t, pod, time.Minute, "runs", func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodRunning },
@@ -145,27 +146,4 @@ func (tr *traffic) end(t *testing.T) trafficReport {
 			return r
 		}
 	}
-}
-
-// restrictedPod returns a Pod with one container that the restricted Pod Security Standard allows.
-func restrictedPod(ns, name, image string) *corev1.Pod {
-	no, yes := false, true
-	pod := &corev1.Pod{}
-	pod.Namespace, pod.Name = ns, name
-	pod.Spec = corev1.PodSpec{
-		RestartPolicy: corev1.RestartPolicyNever,
-		SecurityContext: &corev1.PodSecurityContext{
-			RunAsNonRoot:   &yes,
-			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-		},
-		Containers: []corev1.Container{{
-			Name: name, Image: image,
-			SecurityContext: &corev1.SecurityContext{
-				AllowPrivilegeEscalation: &no,
-				ReadOnlyRootFilesystem:   &yes,
-				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-			},
-		}},
-	}
-	return pod
 }
