@@ -14,6 +14,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -29,8 +30,8 @@ import (
 // convergedApps, each with three services and a database, have to be left alone.
 const convergedApps = 200
 
-// manyPatience is for bringing up all of them.
-const manyPatience = 3 * time.Minute
+// manyPatience is for all of them together, on a busy machine too.
+const manyPatience = 6 * time.Minute
 
 // TestConvergedAppsAreQuiet has a second manager, whose caches are empty at first as after a restart, look at many Apps that are
 // as they should be.
@@ -55,12 +56,12 @@ func TestConvergedAppsAreQuiet(t *testing.T) {
 
 	before := w.writes.Load()
 	second, looked := w.secondManager()
-	w.eventually("wait until every App has been looked at", func() error {
-		if n := looked(); n != convergedApps {
-			return fmt.Errorf("%d of %d have", n, convergedApps)
-		}
-		return nil
+	err = wait.PollUntilContextCancel(ctx, 20*time.Millisecond, true, func(context.Context) (bool, error) {
+		return looked() == convergedApps, nil
 	})
+	if err != nil {
+		t.Fatalf("wait until every App has been looked at, %d of %d have: %v", looked(), convergedApps, err)
+	}
 	second.settled()
 	if wrote := second.writes.Load(); wrote != 0 {
 		t.Errorf("a manager that found %d converged Apps wrote %d times, want 0", convergedApps, wrote)
