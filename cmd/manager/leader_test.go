@@ -30,19 +30,20 @@ func TestSecondManagerTakesOver(t *testing.T) {
 
 	first := w.start(fault{at: 5, carriedOut: true}, flags...)
 	w.leads(first, "")
+	leader := w.leader()
 	second := w.standBy(flags)
 	w.install()
 	if w.drive(first) {
 		t.Fatalf("the first manager has installed the App with %d writes, want it to be killed", first.writes.Load())
 	}
-	w.leads(second, w.leader())
+	w.leads(second, leader)
 	w.drive(second)
 	if diff := cmp.Diff(installed, w.outcome()); diff != "" {
 		t.Errorf("installation with two leaders (-one +two):\n%s", diff)
 	}
 
 	third := w.standBy(flags)
-	leader := w.leader()
+	leader = w.leader()
 	second.signal(syscall.SIGTERM)
 	w.upgrade()
 	w.leads(third, leader)
