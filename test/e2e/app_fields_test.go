@@ -16,8 +16,11 @@ import (
 	topasv1alpha1 "github.com/topas-dev/topas/api/v1alpha1"
 )
 
-// pageScript is a web server that answers with its arguments.
-const pageScript = "require('http').createServer((_, answer) => answer.end(process.argv.slice(1).join(' '))).listen(8080)"
+// pageScript is a web server that answers with its arguments. As process 1 it has to be told to go at SIGTERM.
+const pageScript = `
+process.on('SIGTERM', () => process.exit());
+require('http').createServer((_, answer) => answer.end(process.argv.slice(1).join(' '))).listen(8080);
+`
 
 const usersSQL = "CREATE TABLE users (name text PRIMARY KEY, role text NOT NULL);"
 

@@ -205,7 +205,7 @@ func describeRun(r *topasv1alpha1.TestRun) string {
 
 func untilReady(t *testing.T, app *topasv1alpha1.App) {
 	t.Helper()
-	until(t, app, 3*time.Minute, "is ready", func(a *topasv1alpha1.App) bool {
+	until(t, app, 5*time.Minute, "is ready", func(a *topasv1alpha1.App) bool {
 		return a.Status.Phase == topasv1alpha1.AppReady && a.Status.ObservedGeneration == a.Generation
 	}, describeApp)
 }

@@ -51,16 +51,6 @@ func TestUpgradeUnderTraffic(t *testing.T) {
 
 	got := traffic.end(t)
 	t.Logf("%d requests, answers by version: %v", got.Requests, got.Versions)
-	if got.Failures > 0 {
-		t.Errorf("%d of %d requests failed, the first ones: %+v", got.Failures, got.Requests, got.FirstFailures)
-	}
-	for _, target := range []string{frontendTarget, echoTarget} {
-		for _, version := range []string{"v1.0.0", "v1.1.0"} {
-			if n := got.Versions[target][version]; n < 100 {
-				t.Errorf("%s %s gave %d answers, want at least 100", target, version, n)
-			}
-		}
-	}
 }
 
 // change edits the services of the sample App and waits until they are so.
@@ -112,24 +102,29 @@ func startTraffic(t *testing.T, ns string, targets ...string) *traffic {
 	return &traffic{pod: pod, reports: json.NewDecoder(out)}
 }
 
+// next returns the next report, if it tells of no failure.
 func (tr *traffic) next(t *testing.T) trafficReport {
 	t.Helper()
 	var r trafficReport
 	if err := tr.reports.Decode(&r); err != nil {
 		t.Fatalf("reading the log of the load: %v", err)
 	}
+	if r.Failures > 0 {
+		t.Fatalf("%d of %d requests failed, the first ones: %+v", r.Failures, r.Requests, r.FirstFailures)
+	}
 	return r
 }
 
-// untilOnly waits until this version alone has answered for two reports on end.
+// untilOnly waits until this version has given many answers for each target, and meanwhile no other any.
 func (tr *traffic) untilOnly(t *testing.T, version string) {
 	t.Helper()
-	for row := 0; row < 2; {
-		r := tr.next(t)
-		row++
-		for _, target := range []string{frontendTarget, echoTarget} {
-			if len(r.Versions[target]) != 1 || r.Versions[target][version] == 0 {
-				row = 0
+	const many = 100
+	answers := map[string]int{}
+	for answers[frontendTarget] < many || answers[echoTarget] < many {
+		for target, by := range tr.next(t).Versions {
+			answers[target] += by[version]
+			if len(by) != 1 || by[version] == 0 {
+				answers[target] = 0
 			}
 		}
 	}

@@ -35,7 +35,7 @@ func loadConfigFromArgs(args []string) (loadConfig, error) {
 	flags.SetOutput(io.Discard)
 	flags.IntVar(&cfg.workers, "workers", 2, "")
 	flags.DurationVar(&cfg.pause, "pause", 20*time.Millisecond, "")
-	flags.DurationVar(&cfg.timeout, "timeout", 5*time.Second, "")
+	flags.DurationVar(&cfg.timeout, "timeout", 30*time.Second, "")
 	flags.DurationVar(&cfg.report, "report", time.Second, "")
 	if err := flags.Parse(args); err != nil {
 		return loadConfig{}, err

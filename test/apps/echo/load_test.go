@@ -172,7 +172,7 @@ func TestLoadConfigFromArgs(t *testing.T) {
 			args:   []string{"http://web:8080", "grpc://echo:50051"},
 			want: loadConfig{
 				targets: []*url.URL{{Scheme: "http", Host: "web:8080"}, {Scheme: "grpc", Host: "echo:50051"}},
-				workers: 2, pause: 20 * time.Millisecond, timeout: 5 * time.Second, report: time.Second,
+				workers: 2, pause: 20 * time.Millisecond, timeout: 30 * time.Second, report: time.Second,
 			},
 		},
 		"no target": {

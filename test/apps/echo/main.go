@@ -22,7 +22,7 @@ SPDX-License-Identifier: Apache-2.0
 //
 //	-workers   for each target, with connections that are kept, and as many with a new one for each request, default 2
 //	-pause     of a worker from one request to the next, default 20ms
-//	-timeout   of a request, default 5s
+//	-timeout   of a request, default 30s: a slow answer is no lost one
 //	-report    time from line to line, default 1s
 package main
 
