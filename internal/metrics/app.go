@@ -7,11 +7,13 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
@@ -42,7 +44,11 @@ func (a apps) Collect(measured chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	var list v1alpha1.AppList
-	if err := a.reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+	err := a.reader.List(ctx, &list, client.UnsafeDisableDeepCopy)
+	if errors.As(err, new(*cache.ErrCacheNotStarted)) {
+		return // the metrics are served before anything is known
+	}
+	if err != nil {
 		measured <- prometheus.NewInvalidMetric(appReady, fmt.Errorf("listing the Apps: %w", err))
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
@@ -42,14 +43,14 @@ func TestAppReady(t *testing.T) {
 	ready := func(status metav1.ConditionStatus, generation int64) metav1.Condition {
 		return metav1.Condition{Type: v1alpha1.AppConditionReady, Status: status, ObservedGeneration: generation}
 	}
-	cache := &listed{apps: []v1alpha1.App{
+	manager := &listed{apps: []v1alpha1.App{
 		appWith("good", 2, ready("True", 2)),
 		appWith("bad", 2, ready("False", 2)),
 		appWith("changed", 3, ready("True", 2)),
 		appWith("new", 1),
 	}}
 	registry := prometheus.NewPedanticRegistry()
-	if err := RegisterApps(registry, cache); err != nil {
+	if err := RegisterApps(registry, manager); err != nil {
 		t.Fatal(err)
 	}
 	want := `
@@ -63,11 +64,15 @@ topas_app_ready{app="new",namespace="qa"} 0
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
-	cache.apps = cache.apps[:1]
-	if n := testutil.CollectAndCount(apps{cache}); n != 1 {
+	manager.apps = manager.apps[:1]
+	if n := testutil.CollectAndCount(apps{manager}); n != 1 {
 		t.Errorf("%d metrics after the other Apps are gone, want 1", n)
 	}
-	cache.err = errors.New("no cache")
+	manager.err = &cache.ErrCacheNotStarted{}
+	if n := testutil.CollectAndCount(apps{manager}); n != 0 {
+		t.Errorf("%d metrics before anything is known, want none", n)
+	}
+	manager.err = errors.New("no cache")
 	if _, err := registry.Gather(); err == nil || !strings.Contains(err.Error(), "listing the Apps: no cache") {
 		t.Errorf("error is %v, want the one of the cache", err)
 	}
