@@ -28,8 +28,9 @@ func TestHandEditsGoBack(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
-	for _, service := range app.Spec.Services {
-		service.EnvVars["DRAIN_DELAY"] = "0s"
+	one := int32(1)
+	for i := range app.Spec.Services {
+		app.Spec.Services[i].Replicas, app.Spec.Services[i].EnvVars["DRAIN_DELAY"] = &one, "0s"
 	}
 	create(t, app)
 	untilReady(t, app)

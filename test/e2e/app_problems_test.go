@@ -115,11 +115,9 @@ func TestProblemsOfAnApp(t *testing.T) {
 			create(t, app)
 			untilProblem(t, app, tc.reason, tc.wantReason, tc.wantMessage)
 
-			app.Spec = topasv1alpha1.AppSpec{Services: []topasv1alpha1.ServiceSpec{good}}
-			if err := cluster.Update(t.Context(), app); err != nil {
-				t.Fatal(err)
-			}
-			untilReady(t, app)
+			change(t, app, func(spec *topasv1alpha1.AppSpec) {
+				*spec = topasv1alpha1.AppSpec{Services: []topasv1alpha1.ServiceSpec{good}}
+			})
 		})
 	}
 }

@@ -167,11 +167,7 @@ func TestInitSQLWithAnError(t *testing.T) {
 	}
 
 	// Corrected SQL brings the App up.
-	app.Spec.Databases[0].InitSQL = "CREATE TABLE users (name text PRIMARY KEY, role text NOT NULL);"
-	if err := cluster.Update(t.Context(), app); err != nil {
-		t.Fatal(err)
-	}
-	untilReady(t, app)
+	change(t, app, func(spec *topasv1alpha1.AppSpec) { spec.Databases[0].InitSQL = usersSQL })
 }
 
 // A runner image that can't be pulled ends the run after the start deadline, in the kubelet's words.

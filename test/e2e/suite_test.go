@@ -179,6 +179,17 @@ func testRun(ns, name, script string) *topasv1alpha1.TestRun {
 	return run
 }
 
+// change edits the App, whatever has happened to its status meanwhile, and waits until it is as the spec says.
+func change(t *testing.T, app *topasv1alpha1.App, edit func(*topasv1alpha1.AppSpec)) {
+	t.Helper()
+	before := app.DeepCopy()
+	edit(&app.Spec)
+	if err := cluster.Patch(t.Context(), app, client.MergeFrom(before)); err != nil {
+		t.Fatalf("changing App %s: %v", app.Name, err)
+	}
+	untilReady(t, app)
+}
+
 // until waits until done returns true for the object as it is in the cluster; describe says in
 // the failure what was last seen.
 func until[T client.Object](t *testing.T, obj T, timeout time.Duration, what string, done func(T) bool, describe func(T) string) {

@@ -37,30 +37,20 @@ func TestUpgradeUnderTraffic(t *testing.T) {
 
 	traffic := startTraffic(t, ns, frontendTarget, echoTarget)
 	traffic.untilOnly(t, "v1.0.0")
-	change(t, app, func(frontend, echo *topasv1alpha1.ServiceSpec) {
-		frontend.Version, echo.Version = "v1.1.0", "v1.1.0"
+	change(t, app, func(spec *topasv1alpha1.AppSpec) {
+		spec.Services[0].Version, spec.Services[1].Version = "v1.1.0", "v1.1.0"
 	})
 	traffic.untilOnly(t, "v1.1.0")
 
 	for _, replicas := range []int32{3, 1} {
-		change(t, app, func(frontend, echo *topasv1alpha1.ServiceSpec) {
-			frontend.Replicas, echo.Replicas = &replicas, &replicas
+		change(t, app, func(spec *topasv1alpha1.AppSpec) {
+			spec.Services[0].Replicas, spec.Services[1].Replicas = &replicas, &replicas
 		})
 		traffic.untilOnly(t, "v1.1.0")
 	}
 
 	got := traffic.end(t)
 	t.Logf("%d requests, answers by version: %v", got.Requests, got.Versions)
-}
-
-// change edits the services of the sample App and waits until they are so.
-func change(t *testing.T, app *topasv1alpha1.App, edit func(frontend, echo *topasv1alpha1.ServiceSpec)) {
-	t.Helper()
-	edit(&app.Spec.Services[0], &app.Spec.Services[1])
-	if err := cluster.Update(t.Context(), app); err != nil {
-		t.Fatal(err)
-	}
-	untilReady(t, app)
 }
 
 // traffic is the load of the sample image in a Pod.
