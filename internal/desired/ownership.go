@@ -6,9 +6,9 @@ SPDX-License-Identifier: Apache-2.0
 package desired
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
@@ -29,14 +29,17 @@ func Reclaim(current metav1.Object, wanted any) ([]metav1.ManagedFieldsEntry, bo
 	if our < 0 {
 		return nil, false, nil
 	}
+	give := released(wanted, entries[our])
+	if !slices.ContainsFunc(entries, mayIntrude) && give.Empty() {
+		return nil, false, nil // nearly always
+	}
 	before, err := decode(entries[our])
 	if err != nil {
 		return nil, false, err
 	}
-	ours := before.Difference(released(wanted))
+	ours := before.Difference(give)
 	for i, entry := range entries {
-		// What an admission webhook adds while TOPAS writes counts as updated by TOPAS: it would add it again.
-		if i == our || entry.Manager == FieldOwner || entry.Subresource != "" {
+		if !mayIntrude(entry) {
 			continue
 		}
 		theirs, err := decode(entry)
@@ -58,7 +61,20 @@ func Reclaim(current metav1.Object, wanted any) ([]metav1.ManagedFieldsEntry, bo
 	if err := encode(&entries[our], ours); err != nil {
 		return nil, false, err
 	}
-	return slices.DeleteFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return string(e.FieldsV1.Raw) == "{}" }), true, nil
+	return slices.DeleteFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return e.FieldsV1.GetRawString() == "{}" }), true, nil
+}
+
+// mayIntrude tells at a glance whether an entry can hold exclusive fields. What an admission webhook adds while TOPAS writes
+// counts as updated by TOPAS, and is left: it would add it again.
+func mayIntrude(e metav1.ManagedFieldsEntry) bool {
+	return e.Manager != FieldOwner && e.Subresource == "" && mentions(e, "spec", "data", "binaryData")
+}
+
+// mentions tells without decoding whether one of these fields can be in an entry.
+func mentions(e metav1.ManagedFieldsEntry, fields ...string) bool {
+	return e.FieldsV1 != nil && slices.ContainsFunc(fields, func(field string) bool {
+		return strings.Contains(e.FieldsV1.GetRawString(), `"f:`+field+`"`)
+	})
 }
 
 // Applied reports whether TOPAS has applied the object.
@@ -105,8 +121,9 @@ func inPod(list, name string) fieldpath.Path {
 
 // released are the fields that TOPAS gives up rather than takes away: replicas without an owner keep their value, while
 // those that are taken away go back to one.
-func released(wanted any) *fieldpath.Set {
-	if d, ok := wanted.(*appsv1ac.DeploymentApplyConfiguration); ok && d.Spec.Replicas == nil {
+func released(wanted any, ours metav1.ManagedFieldsEntry) *fieldpath.Set {
+	d, ok := wanted.(*appsv1ac.DeploymentApplyConfiguration)
+	if ok && d.Spec.Replicas == nil && mentions(ours, "replicas") {
 		return fieldpath.NewSet(fieldpath.MakePathOrDie("spec", "replicas"))
 	}
 	return fieldpath.NewSet()
@@ -137,7 +154,7 @@ func mounts(member fieldpath.Path, container int) bool {
 
 func decode(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
 	set := fieldpath.NewSet()
-	if err := set.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err != nil {
+	if err := set.FromJSON(entry.FieldsV1.GetRawReader()); err != nil {
 		return nil, fmt.Errorf("reading the managed fields of %q: %w", entry.Manager, err)
 	}
 	return set, nil
@@ -148,6 +165,6 @@ func encode(entry *metav1.ManagedFieldsEntry, set *fieldpath.Set) error {
 	if err != nil {
 		return fmt.Errorf("writing the managed fields of %q: %w", entry.Manager, err)
 	}
-	entry.FieldsV1 = &metav1.FieldsV1{Raw: data}
+	entry.FieldsV1 = metav1.NewFieldsV1(string(data))
 	return nil
 }

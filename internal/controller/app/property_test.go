@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -159,8 +160,8 @@ func (v *vandal) edit() string {
 		v.remove(target)
 		return fmt.Sprintf("delete %v", target)
 	}
-	edits := append(edits[target.kind], anyEdits...)
-	chosen := edits[v.random.IntN(len(edits))]
+	possible := slices.Concat(edits[target.kind], anyEdits)
+	chosen := possible[v.random.IntN(len(possible))]
 	manager := []string{"kubectl-edit", "kubectl-patch", "helm"}[v.random.IntN(3)]
 	v.eventually(fmt.Sprintf("%s of %v", chosen.what, target), func() error {
 		object := newChild(target.kind)

@@ -16,12 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/test/servers/kube"
@@ -94,25 +90,7 @@ func (w *world) secondManager() (second *world, looked func() int) {
 			},
 		}), nil
 	}
-	server, skip := kube.Start(w.T), true
-	mgr, err := ctrl.NewManager(server.Config, ctrl.Options{
-		Scheme:     server.Scheme,
-		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Cache:      cache.Options{ByObject: CacheByObject(), DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
-		NewClient:  newClient,
-		Controller: config.Controller{SkipNameValidation: &skip},
-	})
-	w.must(err)
-	w.must(SetupWithManager(w.Context(), mgr, Options{MaxConcurrentReconciles: 2}))
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
-	w.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			w.Errorf("the second manager ended with: %v", err)
-		}
-	})
+	w.manage(newClient)
 	return second, func() int {
 		mutex.Lock()
 		defer mutex.Unlock()

@@ -57,30 +57,32 @@ func newWorld(t *testing.T) *world {
 		writes:    &atomic.Int64{},
 		passes:    &atomic.Int64{},
 	}
-	skip := true
+	w.manage(w.countingClient)
+	return w
+}
+
+// manage starts a manager of the namespace, which ends with the test.
+func (w *world) manage(newClient client.NewClientFunc) {
+	w.Helper()
+	server, skip := kube.Start(w.T), true
 	mgr, err := ctrl.NewManager(server.Config, ctrl.Options{
 		Scheme:     server.Scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Cache:      cache.Options{ByObject: CacheByObject(), DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
-		NewClient:  w.countingClient,
+		NewClient:  newClient,
 		Controller: config.Controller{SkipNameValidation: &skip}, // one manager for each test of the process
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := SetupWithManager(t.Context(), mgr, Options{MaxConcurrentReconciles: 2}); err != nil {
-		t.Fatal(err)
-	}
+	w.must(err)
+	w.must(SetupWithManager(w.Context(), mgr, Options{MaxConcurrentReconciles: 2}))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
+	w.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("the manager ended with: %v", err)
+			w.Errorf("the manager ended with: %v", err)
 		}
 	})
-	return w
 }
 
 // countingClient is the manager's own client, and counts.
