@@ -8,8 +8,9 @@ cd "$(dirname "$0")/.."
 
 overlay=$1 manager=$2 runner=$3
 
-# Local images keep their tag when they are built anew; their IDs roll the manager out all the same.
-image_ids=$(cat build/images/controller.id build/images/runner.id 2>/dev/null | sha256sum | cut -c1-16)
+# Local images keep their tag when they are built anew; their IDs roll the manager out all the same. Images of a
+# registry have none here.
+image_ids=$({ cat build/images/controller.id build/images/runner.id 2>/dev/null || true; } | sha256sum | cut -c1-16)
 
 mkdir -p build/deploy
 cat >build/deploy/kustomization.yaml <<YAML

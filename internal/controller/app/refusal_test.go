@@ -83,6 +83,33 @@ func TestObjectsOfOthersAreNotTakenOver(t *testing.T) {
 	}
 }
 
+// TestAnAppGoesWithItsNamespace deletes a child as the namespace controller does: it can't be made again, which nobody has to mend.
+func TestAnAppGoesWithItsNamespace(t *testing.T) {
+	w := newWorld(t)
+	w.create(v1alpha1.AppSpec{Services: []v1alpha1.ServiceSpec{webService()}})
+	w.rollOut("shop-web")
+	w.condition(v1alpha1.AppConditionReady, metav1.ConditionTrue, v1alpha1.AppReasonReady)
+	w.settled()
+
+	w.must(w.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
+	passes := w.passes.Load()
+	w.must(w.Delete(t.Context(), &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "shop-web"}}))
+	w.eventually("wait for a pass", func() error {
+		if w.passes.Load() == passes {
+			return errNotYet
+		}
+		return nil
+	})
+	w.settled()
+	if more := w.passes.Load() - passes; more > 2 {
+		t.Errorf("%d passes over an App that goes with its namespace, want no more than it has events", more)
+	}
+	status := w.condition(v1alpha1.AppConditionReady, metav1.ConditionTrue, v1alpha1.AppReasonReady)
+	if status.Services[0].Message != "" {
+		t.Errorf("the status complains: %s", status.Services[0].Message)
+	}
+}
+
 func TestPodsThatCanNotStartAreInTheStatus(t *testing.T) {
 	w := newWorld(t)
 	w.create(v1alpha1.AppSpec{Services: []v1alpha1.ServiceSpec{webService()}})

@@ -34,6 +34,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -232,7 +233,8 @@ func (s *Server) NewNamespace(t testing.TB, labels ...string) string {
 		// The test's own context is canceled before its cleanups run.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if err := s.Client.Delete(ctx, namespace); err != nil {
+		// A conflict says that the test has deleted it itself.
+		if err := s.Client.Delete(ctx, namespace); err != nil && !apierrors.IsConflict(err) {
 			t.Errorf("delete the namespace of the test: %v", err)
 		}
 	})
