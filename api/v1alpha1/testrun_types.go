@@ -43,6 +43,10 @@ type TestRunSpec struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be a duration from 1s to 24h, such as 90s or 10m"
 	Timeout string `json:"timeout,omitempty"`
+
+	// podTemplate is what the Pod of the run has beside what TOPAS gives it: where it runs, what it may use.
+	// +optional
+	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
 }
 
 // GitSource is a file in a git repository.

@@ -62,6 +62,7 @@ func TestRunPod(run *v1alpha1.TestRun, app *v1alpha1.App, image string) (*corev1
 		runner.VolumeMounts = append(runner.VolumeMounts,
 			corev1.VolumeMount{Name: volumeCredentials, MountPath: contract.CredentialsDir, ReadOnly: true})
 	}
+	applyTemplate(pod, run.Spec.PodTemplate)
 	return pod, nil
 }
 

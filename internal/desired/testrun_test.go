@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -37,6 +38,23 @@ func gitRun() *v1alpha1.TestRun {
 	run := inlineRun()
 	run.Annotations, run.Spec.Script, run.Spec.Timeout = nil, "", ""
 	run.Spec.Git = &v1alpha1.GitSource{URL: "https://git.example/tests.git", Path: "a/$(TOPAS_APP).lua", Revision: "v1"}
+	return run
+}
+
+// placedRun has a template for its Pod with every field.
+func placedRun() *v1alpha1.TestRun {
+	run := gitRun()
+	run.Spec.PodTemplate = &v1alpha1.PodTemplate{
+		Labels:             map[string]string{"team": "qa"},
+		Annotations:        map[string]string{"example.com/why": "nightly"},
+		NodeSelector:       map[string]string{"pool": "tests"},
+		Tolerations:        []corev1.Toleration{{Key: "tests", Operator: corev1.TolerationOpExists}},
+		Affinity:           &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: "zone"}}}},
+		Resources:          &v1alpha1.Resources{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("2Gi")}},
+		Env:                []corev1.EnvVar{{Name: "HTTPS_PROXY", Value: "http://proxy:3128"}},
+		ServiceAccountName: "tester",
+		ImagePullSecrets:   []v1alpha1.SecretReference{{Name: "registry"}},
+	}
 	return run
 }
 
@@ -75,6 +93,7 @@ func TestTestRunObjects(t *testing.T) {
 		{"inline-pod.yaml", func() (any, error) { return TestRunPod(inlineRun(), appUnderTest(), "topas/runner:v1") }},
 		{"git-configmap.yaml", func() (any, error) { return TestRunConfigMap(gitRun()) }},
 		{"git-pod.yaml", func() (any, error) { return TestRunPod(gitRun(), appWithSecrets(), "topas/runner:v1") }},
+		{"placed-pod.yaml", func() (any, error) { return TestRunPod(placedRun(), appUnderTest(), "topas/runner:v1") }},
 		{"serviceaccount.yaml", func() (any, error) { return RunnerServiceAccount(appUnderTest()), nil }},
 		{"rolebinding.yaml", func() (any, error) { return RunnerRoleBinding(appUnderTest()), nil }},
 	} {

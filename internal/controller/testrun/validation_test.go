@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/topas-dev/topas/api/v1alpha1"
 )
 
@@ -19,6 +21,12 @@ func TestAPIServerRefusesBadTestRuns(t *testing.T) {
 	}
 	timeout := func(value string) func(*v1alpha1.TestRun) {
 		return func(r *v1alpha1.TestRun) { r.Spec.Timeout = value }
+	}
+	template := func(change func(*v1alpha1.PodTemplate)) func(*v1alpha1.TestRun) {
+		return func(r *v1alpha1.TestRun) {
+			r.Spec.PodTemplate = &v1alpha1.PodTemplate{}
+			change(r.Spec.PodTemplate)
+		}
 	}
 	file := func(name string) func(*v1alpha1.TestRun) {
 		return func(r *v1alpha1.TestRun) { r.Spec.Files = map[string]string{name: "content"} }
@@ -54,6 +62,12 @@ func TestAPIServerRefusesBadTestRuns(t *testing.T) {
 		{"a timeout without a unit", timeout("90"), badTimeout},
 		{"a negative timeout", timeout("-5s"), badTimeout},
 		{"words for a timeout", timeout("ten minutes"), badTimeout},
+
+		{"a Pod of one's own wishes", template(func(p *v1alpha1.PodTemplate) { p.Labels = map[string]string{"team": "qa"} }), ""},
+		{"a label of TOPAS", template(func(p *v1alpha1.PodTemplate) { p.Labels = map[string]string{"topas.dev/app": "x"} }),
+			"labels that begin with topas.dev/ or app.kubernetes.io/ are given by TOPAS: use a prefix of your own"},
+		{"a variable of TOPAS", template(func(p *v1alpha1.PodTemplate) { p.Env = []corev1.EnvVar{{Name: "TOPAS_APP", Value: "x"}} }),
+			"variables that begin with TOPAS_ are given by TOPAS: use another name"},
 
 		{"a file in a folder", file("tests/api-tests.json"), ""},
 		{"a file with spaces", file("my tests/a b.json"), ""},
