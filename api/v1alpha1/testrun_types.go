@@ -37,6 +37,12 @@ type TestRunSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(f, size(f) <= 253 && f.matches('^[A-Za-z0-9_ @+=,-][A-Za-z0-9_. @+=,-]*(/[A-Za-z0-9_ @+=,-][A-Za-z0-9_. @+=,-]*)*$'))",message="the name of a file must be a relative path such as tests/api-tests.json, of at most 253 letters, digits and _ . @ + = , - or space, no part of it beginning with a dot"
 	Files map[string]string `json:"files,omitempty"`
 
+	// params are given to the script, which reads them with os.getenv: name -> value.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=256
+	// +kubebuilder:validation:XValidation:rule="self.all(name, size(name) <= 256 && name.matches('^[A-Za-z_][A-Za-z0-9_.-]*$'))",message="the name of a parameter must be letters, digits, '_', '-' and '.', must not begin with a digit, and have at most 256 characters, such as BASE_URL"
+	Params map[string]string `json:"params,omitempty"`
+
 	// timeout is how long the script may run, as a Go duration from 1s to 24h, such as "90s" or "10m".
 	// +optional
 	// +default="10m"

@@ -499,6 +499,13 @@ func (in *TestRunSpec) DeepCopyInto(out *TestRunSpec) {
 			(*out)[key] = val
 		}
 	}
+	if in.Params != nil {
+		in, out := &in.Params, &out.Params
+		*out = make(map[string]string, len(*in))
+		for key, val := range *in {
+			(*out)[key] = val
+		}
+	}
 	if in.PodTemplate != nil {
 		in, out := &in.PodTemplate, &out.PodTemplate
 		*out = new(PodTemplate)

@@ -7,7 +7,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -21,7 +24,7 @@ import (
 
 type runOptions struct {
 	namespace, app, script, roots, timeout string
-	newman, kubeconfig                     string
+	newman, kubeconfig, params             string
 }
 
 func newRunCommand(r *report) *cobra.Command {
@@ -45,7 +48,12 @@ func newRunCommand(r *report) *cobra.Command {
 			if err != nil || timeout <= 0 {
 				return fmt.Errorf("%s is %q, must be a duration such as 90s or 10m", contract.EnvTimeout, o.timeout)
 			}
+			params, err := readParams(o.params)
+			if err != nil {
+				return err
+			}
 			r.write(runner.Run(cmd.Context(), runner.Options{
+				Params:  params,
 				Roots:   filepath.SplitList(o.roots),
 				Script:  o.script,
 				Timeout: timeout,
@@ -57,8 +65,25 @@ func newRunCommand(r *report) *cobra.Command {
 	}
 	addFlags(cmd, settings)
 	cmd.Flags().StringVar(&o.newman, "newman", contract.NewmanDir, "the folder whose node_modules holds Newman")
+	cmd.Flags().StringVar(&o.params, "params", contract.ParamsFile, "the file with the parameters of the script, a JSON object of strings; it may be missing")
 	cmd.Flags().StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file; without it, that of KUBECONFIG, or the Pod's own service account")
 	return cmd
+}
+
+// readParams returns nil if there is no such file: a run without parameters has none.
+func readParams(file string) (map[string]string, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the parameters: %w", err)
+	}
+	params, err := contract.DecodeParams(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the parameters of %s: %w", file, err)
+	}
+	return params, nil
 }
 
 func (o *runOptions) connect(ctx context.Context) (modules.Drivers, func(), error) {

@@ -52,6 +52,8 @@ type scheduleOptions struct {
 	gitRevision string
 	app         string
 	include     []string
+	param       []string
+	params      map[string]string
 	name        string
 	timeout     string
 	dryRun      string
@@ -94,6 +96,7 @@ by their path relative to its own folder, or to the current directory when they 
 	flags.StringVar(&o.gitRevision, "git-revision", "", "`REVISION`: a branch, a tag or a commit. (default the repository's default branch)")
 	flags.StringVar(&o.app, "app", "", "`APP` to test, in the same namespace.")
 	flags.StringArrayVar(&o.include, "include", nil, "File or folder (`PATH`) that goes along with the script; can be given more than once.")
+	flags.StringArrayVar(&o.param, "param", nil, "Parameter of the script (`NAME=VALUE`), which reads it with os.getenv; can be given more than once.")
 	flags.StringVar(&o.name, "name", "", "`NAME` of the run. (default the name of the script with a random ending)")
 	flags.StringVar(&o.timeout, "timeout", "", "How long the script may run, as a `DURATION` from 1s to 24h, such as 90s or 10m. (default 10m)")
 	flags.StringVar(&o.dryRun, "dry-run", dryRunNone, "One of: none, client, server (`MODE`). Does not schedule: client shows what would be sent, server lets the cluster check it too.")
@@ -115,6 +118,9 @@ func (o *scheduleOptions) complete(cmd *cobra.Command) error {
 		return usage(cmd, "--app is %q, must be the name of an App: %s", o.app, wrong[0])
 	}
 	if err := o.checkTimeout(cmd); err != nil {
+		return err
+	}
+	if err := o.completeParams(cmd); err != nil {
 		return err
 	}
 	success := "created"
@@ -160,6 +166,23 @@ func (o *scheduleOptions) checkTimeout(cmd *cobra.Command) error {
 	return nil
 }
 
+func (o *scheduleOptions) completeParams(cmd *cobra.Command) error {
+	for _, given := range o.param {
+		name, value, ok := strings.Cut(given, "=")
+		if !ok || name == "" {
+			return usage(cmd, "--param is %q, must be NAME=VALUE", given)
+		}
+		if _, twice := o.params[name]; twice {
+			return usage(cmd, "--param %s is given twice", name)
+		}
+		if o.params == nil {
+			o.params = map[string]string{}
+		}
+		o.params[name] = value
+	}
+	return nil
+}
+
 func (o *scheduleOptions) run(ctx context.Context) error {
 	b, err := bundle.Load(bundle.Options{Script: o.script, Include: o.include, In: o.factory.In})
 	if err != nil {
@@ -184,7 +207,7 @@ func (o *scheduleOptions) run(ctx context.Context) error {
 func (o *scheduleOptions) testRun(b bundle.Bundle) *v1alpha1.TestRun {
 	run := &v1alpha1.TestRun{
 		ObjectMeta: metav1.ObjectMeta{Name: o.name, Labels: map[string]string{v1alpha1.LabelApp: o.app}},
-		Spec:       v1alpha1.TestRunSpec{AppName: o.app, Script: b.Script, Files: b.Files, Timeout: o.timeout},
+		Spec:       v1alpha1.TestRunSpec{AppName: o.app, Script: b.Script, Files: b.Files, Params: o.params, Timeout: o.timeout},
 	}
 	source := b.ScriptName
 	if o.gitURL != "" {

@@ -46,7 +46,7 @@ func TestSchedule(t *testing.T) {
 	namespace := server.NewNamespace(t)
 	kubeconfig(t, server.Config, namespace)
 
-	got := call(t.Context(), "", "test", "schedule", "--script", "Upgrade_Test.lua", "--include", "tests", "--app", "my-app", "--timeout", "90s", "--name", "first")
+	got := call(t.Context(), "", "test", "schedule", "--script", "Upgrade_Test.lua", "--include", "tests", "--app", "my-app", "--timeout", "90s", "--param", "USERS=10", "--param", "QUERY=a=b", "--name", "first")
 	want := result{Stdout: "testrun.topas.dev/first created\n", Stderr: "Follow it with: kctrl test logs -f first\n"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("schedule (-want +got):\n%s", diff)
@@ -55,7 +55,8 @@ func TestSchedule(t *testing.T) {
 	if err := server.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "first"}, &run); err != nil {
 		t.Fatal(err)
 	}
-	wantSpec := v1alpha1.TestRunSpec{AppName: "my-app", Script: "print('hello')\n", Files: map[string]string{"tests/api.json": `{"info": "<&>"}`}, Timeout: "90s"}
+	wantSpec := v1alpha1.TestRunSpec{AppName: "my-app", Script: "print('hello')\n", Files: map[string]string{"tests/api.json": `{"info": "<&>"}`},
+		Params: map[string]string{"USERS": "10", "QUERY": "a=b"}, Timeout: "90s"}
 	if diff := cmp.Diff(wantSpec, run.Spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
 	}

@@ -16,13 +16,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/contract"
 )
 
 // MaxBundleBytes is how much the script and the files of a run may hold together. A ConfigMap holds 1 MiB; the margin is
 // for its names and labels.
 const MaxBundleBytes = 1<<20 - 16<<10
 
-const testRunScriptKey = "script"
+const (
+	testRunScriptKey = "script"
+	testRunParamsKey = "params"
+)
 
 // bundlePath is the rule of the API for the names in spec.files, which the name of the script must keep as well.
 var bundlePath = regexp.MustCompile(`^[A-Za-z0-9_ @+=,-][A-Za-z0-9_. @+=,-]*(/[A-Za-z0-9_ @+=,-][A-Za-z0-9_. @+=,-]*)*$`)
@@ -48,6 +52,9 @@ func TestRunConfigMap(run *v1alpha1.TestRun) (*corev1.ConfigMap, error) {
 	for i, name := range bundleFiles(run) {
 		data[bundleKey(i)] = run.Spec.Files[name]
 	}
+	if len(run.Spec.Params) > 0 {
+		data[testRunParamsKey] = contract.EncodeParams(run.Spec.Params)
+	}
 	return &corev1.ConfigMap{
 		ObjectMeta: testRunMeta(run),
 		Immutable:  new(true),
@@ -63,6 +70,9 @@ func bundleItems(run *v1alpha1.TestRun) []corev1.KeyToPath {
 	}
 	for i, name := range bundleFiles(run) {
 		items = append(items, corev1.KeyToPath{Key: bundleKey(i), Path: name})
+	}
+	if len(run.Spec.Params) > 0 {
+		items = append(items, corev1.KeyToPath{Key: testRunParamsKey, Path: contract.ParamsName})
 	}
 	return items
 }
@@ -84,10 +94,14 @@ func checkBundle(run *v1alpha1.TestRun) error {
 	for _, content := range run.Spec.Files {
 		files += len(content)
 	}
-	if total := len(run.Spec.Script) + files; total > MaxBundleBytes {
+	params := 0
+	if len(run.Spec.Params) > 0 {
+		params = len(contract.EncodeParams(run.Spec.Params))
+	}
+	if total := len(run.Spec.Script) + files + params; total > MaxBundleBytes {
 		return &BundleError{v1alpha1.ReasonBundleTooLarge, fmt.Sprintf(
-			"the script (%d bytes) and the %d files (%d bytes) have %d bytes together, at most %d are allowed: "+
-				"include less, or take the test from a git repository", len(run.Spec.Script), len(run.Spec.Files), files, total, MaxBundleBytes)}
+			"the script (%d bytes), the %d files (%d bytes) and the params (%d bytes) have %d bytes together, at most %d are allowed: "+
+				"include less, or take the test from a git repository", len(run.Spec.Script), len(run.Spec.Files), files, params, total, MaxBundleBytes)}
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ func gitRun() *v1alpha1.TestRun {
 // placedRun has a template for its Pod with every field.
 func placedRun() *v1alpha1.TestRun {
 	run := gitRun()
+	run.Spec.Params = map[string]string{"USERS": "10", "BASE_URL": "http://frontend/?a=1&b=\"2\""}
 	run.Spec.PodTemplate = &v1alpha1.PodTemplate{
 		Labels:             map[string]string{"team": "qa"},
 		Annotations:        map[string]string{"example.com/why": "nightly"},
@@ -93,6 +94,7 @@ func TestTestRunObjects(t *testing.T) {
 		{"inline-pod.yaml", func() (any, error) { return TestRunPod(inlineRun(), appUnderTest(), "topas/runner:v1") }},
 		{"git-configmap.yaml", func() (any, error) { return TestRunConfigMap(gitRun()) }},
 		{"git-pod.yaml", func() (any, error) { return TestRunPod(gitRun(), appWithSecrets(), "topas/runner:v1") }},
+		{"placed-configmap.yaml", func() (any, error) { return TestRunConfigMap(placedRun()) }},
 		{"placed-pod.yaml", func() (any, error) { return TestRunPod(placedRun(), appUnderTest(), "topas/runner:v1") }},
 		{"serviceaccount.yaml", func() (any, error) { return RunnerServiceAccount(appUnderTest()), nil }},
 		{"rolebinding.yaml", func() (any, error) { return RunnerRoleBinding(appUnderTest()), nil }},

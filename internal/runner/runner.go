@@ -20,7 +20,7 @@ import (
 	"github.com/topas-dev/topas/internal/lua/vm"
 )
 
-// Options say what is run. All fields are needed.
+// Options say what is run. All fields but Params are needed.
 type Options struct {
 	// Roots are the folders that the script's files and modules are read from. Nothing outside them is read.
 	Roots []string
@@ -28,6 +28,8 @@ type Options struct {
 	Script string
 	// Timeout is how long the script may run.
 	Timeout time.Duration
+	// Params are given to the script; nil is none.
+	Params map[string]string
 	// Connect makes the drivers that the script works with, and a function that frees them. See Connect.
 	Connect func(ctx context.Context) (modules.Drivers, func(), error)
 	// Output is the log of the test: what the script prints, as it prints it, and at the end what became of it.
@@ -77,7 +79,7 @@ func run(ctx context.Context, o Options) (time.Duration, error) {
 	defer cancel()
 	started := time.Now()
 	err = guard(limited, func() error {
-		machine := vm.New(vm.Config{Modules: modules.Loaders(drivers), Files: files, Output: o.Output, Timeout: o.Timeout})
+		machine := vm.New(vm.Config{Modules: modules.Loaders(drivers), Files: files, Params: o.Params, Output: o.Output, Timeout: o.Timeout})
 		defer machine.Close()
 		return machine.Run(ctx, path.Clean(o.Script), source)
 	})

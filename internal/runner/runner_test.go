@@ -59,6 +59,17 @@ func TestTheWholePath(t *testing.T) {
 		}
 	})
 
+	t.Run("parameters", func(t *testing.T) {
+		var log bytes.Buffer
+		Run(t.Context(), Options{
+			Roots: bundle(t, `print(os.getenv("USERS"), os.getenv("PATH"))`), Script: "test.lua", Timeout: time.Minute,
+			Params: map[string]string{"USERS": "10"}, Connect: s.connect, Output: &log,
+		})
+		if want := "10\tnil\n"; !strings.HasPrefix(log.String(), want) {
+			t.Errorf("log is %q, want it to begin with %q", log.String(), want)
+		}
+	})
+
 	const failed, erroneous = contract.Failed, contract.Error
 	for _, tc := range []struct {
 		reason, script string

@@ -69,6 +69,10 @@ func TestAPIServerRefusesBadTestRuns(t *testing.T) {
 		{"a variable of TOPAS", template(func(p *v1alpha1.PodTemplate) { p.Env = []corev1.EnvVar{{Name: "TOPAS_APP", Value: "x"}} }),
 			"variables that begin with TOPAS_ are given by TOPAS: use another name"},
 
+		{"parameters", func(r *v1alpha1.TestRun) { r.Spec.Params = map[string]string{"BASE_URL": "", "a.b-c": "1"} }, ""},
+		{"a parameter with a space", func(r *v1alpha1.TestRun) { r.Spec.Params = map[string]string{"BASE URL": "x"} },
+			"the name of a parameter must be letters, digits, '_', '-' and '.', must not begin with a digit, and have at most 256 characters, such as BASE_URL"},
+
 		{"a file in a folder", file("tests/api-tests.json"), ""},
 		{"a file with spaces", file("my tests/a b.json"), ""},
 		{"a file outside", file("../etc/passwd"), badFile},

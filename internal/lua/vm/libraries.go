@@ -17,7 +17,7 @@ import (
 // maxString bounds the strings that string.rep and table.concat make, in bytes.
 const maxString = 16 * 1024 * 1024
 
-// allowedOS are the functions of the os library that a script has.
+// allowedOS are the functions of the os library that a script has as they are.
 var allowedOS = []string{"clock", "date", "difftime", "time"}
 
 // removedGlobals are the base functions that reach files, print the interpreter's insides or are of no use without
@@ -50,6 +50,7 @@ func (vm *VM) openLibraries() {
 	vm.replace(L.GetGlobal("table"), map[string]lua.LGFunction{"concat": tableConcat})
 	vm.openCoroutine(L.GetGlobal("coroutine").(*lua.LTable))
 	keepOnly(L.GetGlobal("os").(*lua.LTable), allowedOS)
+	vm.replace(L.GetGlobal("os"), map[string]lua.LGFunction{"getenv": vm.getenv})
 }
 
 func (vm *VM) replace(library lua.LValue, functions map[string]lua.LGFunction) {
@@ -112,6 +113,15 @@ func (vm *VM) print(L *lua.LState) int {
 		L.RaiseError("print: %s", err.Error())
 	}
 	return 0
+}
+
+// getenv gives a parameter of the run, or nil.
+func (vm *VM) getenv(L *lua.LState) int {
+	value, ok := vm.config.Params[L.CheckString(1)]
+	if !ok {
+		return push(L, lua.LNil)
+	}
+	return push(L, lua.LString(value))
 }
 
 // collectGarbage does nothing: the memory is Go's, and a forced collection would stop every script of the process.

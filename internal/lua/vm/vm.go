@@ -42,6 +42,8 @@ type Config struct {
 	Modules map[string]lua.LGFunction
 	// Files are the Lua files that the script can require; nil means none.
 	Files Files
+	// Params are what os.getenv gives to the script; nothing of the machine's environment is.
+	Params map[string]string
 	// Output takes the lines of print, with one Write each; nil discards them.
 	Output io.Writer
 	// Timeout is how long a script may run; 0 means until its context ends.
