@@ -62,6 +62,7 @@ const (
 	ReasonScriptNotFound   = "ScriptNotFound"
 	ReasonBundleTooLarge   = "BundleTooLarge"
 	ReasonGitFailed        = "GitFailed"
+	ReasonGitAuthFailed    = "GitAuthFailed"
 	ReasonImagePullFailed  = "ImagePullFailed"
 	ReasonStartFailed      = "StartFailed"
 	ReasonPodCreateFailed  = "PodCreateFailed"

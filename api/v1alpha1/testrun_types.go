@@ -56,12 +56,14 @@ type TestRunSpec struct {
 }
 
 // GitSource is a file in a git repository.
+// +kubebuilder:validation:XValidation:rule="has(self.secretRef) || self.url.matches('^https?://')",message="an SSH url needs secretRef, the name of a Secret with the keys ssh-privatekey and known_hosts"
 type GitSource struct {
-	// url of the repository: https://, http:// or ssh://.
+	// url of the repository: https://, http:// or ssh://, or user@host:path for SSH.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(https?|ssh)://.+') || self.matches('^[A-Za-z0-9_.-]+@[^:/]+:.+')",message="url must begin with https://, http:// or ssh://, or have the form user@host:path"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^https?://[^/?#]*@') && !self.matches('^ssh://[^/?#]*:[^/?#]*@')",message="url must not hold a user name, password or token: put them into a Secret with the keys username and password, or bearerToken, and name it in secretRef"
 	URL string `json:"url"`
 
 	// path of the script inside the repository.
@@ -75,6 +77,12 @@ type GitSource struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Revision string `json:"revision,omitempty"`
+
+	// secretRef names a Secret in the namespace of the TestRun with what the server asks for. For an https or http url:
+	// username and password, or bearerToken; and ca.crt, where a CA of one's own has signed the server's certificate.
+	// For an ssh url: ssh-privatekey and known_hosts. Only the container that clones gets to see it.
+	// +optional
+	SecretRef *SecretReference `json:"secretRef,omitempty"`
 }
 
 // TestRunState is where a run stands.

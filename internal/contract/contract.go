@@ -41,6 +41,8 @@ const (
 	EnvGitURL      = "TOPAS_GIT_URL"
 	EnvGitPath     = "TOPAS_GIT_PATH"
 	EnvGitRevision = "TOPAS_GIT_REVISION"
+	// EnvGitSecret is the name of the Secret whose keys are in GitCredentialsDir.
+	EnvGitSecret = "TOPAS_GIT_SECRET"
 )
 
 // Paths inside the Pod of a run.
@@ -52,6 +54,8 @@ const (
 	// CredentialsDir holds a folder for every database of the App whose credentials are in a Secret, by the name of the
 	// database, with a file for each of the keys user, password and dbname that the Secret has.
 	CredentialsDir = "/topas/credentials"
+	// GitCredentialsDir holds a file for every key of the Secret that the git source names. Only the fetch container has it.
+	GitCredentialsDir = "/topas/git-credentials"
 	// TempDir is the one place besides SourceDir that can be written to.
 	TempDir = "/tmp"
 	// TerminationLog is where the kubelet reads the termination message from.
@@ -73,6 +77,7 @@ const (
 	ReasonScriptNotFound  = "ScriptNotFound"
 	ReasonAppNotFound     = "AppNotFound"
 	ReasonGitFailed       = "GitFailed"
+	ReasonGitAuthFailed   = "GitAuthFailed"
 	ReasonTerminated      = "Terminated"
 	ReasonRunnerFailed    = "RunnerFailed"
 )

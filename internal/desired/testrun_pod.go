@@ -27,6 +27,8 @@ const (
 	volumeToken  = "token"
 	// volumeCredentials is only there for Apps that need it.
 	volumeCredentials = "credentials"
+	// volumeGitCredentials is only there for a git source with a Secret.
+	volumeGitCredentials = "git-credentials"
 )
 
 // tokenDir is where every Kubernetes client looks for the credentials of its Pod.
@@ -55,6 +57,9 @@ func TestRunPod(run *v1alpha1.TestRun, app *v1alpha1.App, image string) (*corev1
 	if run.Spec.Git != nil {
 		pod.Spec.InitContainers = []corev1.Container{fetchContainer(run, image)}
 		pod.Spec.Volumes = append(pod.Spec.Volumes, scratchVolume(volumeSource, "2Gi"))
+		if run.Spec.Git.SecretRef != nil {
+			pod.Spec.Volumes = append(pod.Spec.Volumes, gitCredentialsVolume(run.Spec.Git.SecretRef.Name))
+		}
 	}
 	if sources := credentialSources(app); len(sources) > 0 {
 		pod.Spec.Volumes = append(pod.Spec.Volumes, credentialsVolume(sources))
@@ -100,7 +105,7 @@ func runnerContainer(run *v1alpha1.TestRun, image string, timeout time.Duration)
 
 // fetchContainer clones the git source. It talks to the outside and has no need of the cluster, so it gets no token.
 func fetchContainer(run *v1alpha1.TestRun, image string) corev1.Container {
-	return corev1.Container{
+	container := corev1.Container{
 		Name:  contract.FetchContainer,
 		Image: image,
 		Args:  []string{"fetch"},
@@ -120,6 +125,12 @@ func fetchContainer(run *v1alpha1.TestRun, image string) corev1.Container {
 			{Name: volumeTemp, MountPath: contract.TempDir},
 		},
 	}
+	if secret := run.Spec.Git.SecretRef; secret != nil {
+		container.Env = append(container.Env, corev1.EnvVar{Name: contract.EnvGitSecret, Value: secret.Name})
+		container.VolumeMounts = append(container.VolumeMounts,
+			corev1.VolumeMount{Name: volumeGitCredentials, MountPath: contract.GitCredentialsDir, ReadOnly: true})
+	}
+	return container
 }
 
 // literal keeps the kubelet from replacing what looks like a reference to another variable in value.
@@ -210,5 +221,15 @@ func credentialsVolume(sources []corev1.VolumeProjection) corev1.Volume {
 	return corev1.Volume{Name: volumeCredentials, VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
 		DefaultMode: new(int32(0o440)),
 		Sources:     sources,
+	}}}
+}
+
+// gitCredentialsVolume is optional, because the kubelet tells of a missing Secret in events alone and would let the run
+// wait for its start deadline. The fetch container says at once what is missing.
+func gitCredentialsVolume(secret string) corev1.Volume {
+	return corev1.Volume{Name: volumeGitCredentials, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
+		SecretName:  secret,
+		DefaultMode: new(int32(0o440)),
+		Optional:    new(true),
 	}}}
 }

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/contract"
 )
 
 func inlineRun() *v1alpha1.TestRun {
@@ -38,6 +39,12 @@ func gitRun() *v1alpha1.TestRun {
 	run := inlineRun()
 	run.Annotations, run.Spec.Script, run.Spec.Timeout = nil, "", ""
 	run.Spec.Git = &v1alpha1.GitSource{URL: "https://git.example/tests.git", Path: "a/$(TOPAS_APP).lua", Revision: "v1"}
+	return run
+}
+
+func secretGitRun() *v1alpha1.TestRun {
+	run := gitRun()
+	run.Spec.Git.SecretRef = &v1alpha1.SecretReference{Name: "git-login"}
 	return run
 }
 
@@ -94,7 +101,7 @@ func TestTestRunObjects(t *testing.T) {
 		{"inline-pod.yaml", func() (any, error) { return TestRunPod(inlineRun(), appUnderTest(), "topas/runner:v1") }},
 		{"git-configmap.yaml", func() (any, error) { return TestRunConfigMap(gitRun()) }},
 		{"git-pod.yaml", func() (any, error) { return TestRunPod(gitRun(), appWithSecrets(), "topas/runner:v1") }},
-		{"placed-configmap.yaml", func() (any, error) { return TestRunConfigMap(placedRun()) }},
+		{"git-secret-pod.yaml", func() (any, error) { return TestRunPod(secretGitRun(), appUnderTest(), "topas/runner:v1") }},
 		{"placed-pod.yaml", func() (any, error) { return TestRunPod(placedRun(), appUnderTest(), "topas/runner:v1") }},
 		{"serviceaccount.yaml", func() (any, error) { return RunnerServiceAccount(appUnderTest()), nil }},
 		{"rolebinding.yaml", func() (any, error) { return RunnerRoleBinding(appUnderTest()), nil }},
@@ -160,6 +167,25 @@ func TestOnlyTheRunnerHasCredentials(t *testing.T) {
 		if !runner || fetch {
 			t.Errorf("%s in the runner: %v, in the fetch container: %v", volume, runner, fetch)
 		}
+	}
+}
+
+func TestOnlyTheFetchContainerHasTheGitCredentials(t *testing.T) {
+	pod, err := TestRunPod(secretGitRun(), appWithSecrets(), "topas/runner:v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{contract.FetchContainer}
+	var got []string
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		for _, m := range c.VolumeMounts {
+			if m.Name == volumeGitCredentials && m.ReadOnly {
+				got = append(got, c.Name)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("containers that mount the git credentials, for reading only (-want +got):\n%s", diff)
 	}
 }
 

@@ -35,6 +35,7 @@ func TestAPIServerRefusesBadTestRuns(t *testing.T) {
 		badTimeout = "timeout must be a duration from 1s to 24h, such as 90s or 10m"
 		badFile    = "the name of a file must be a relative path such as tests/api-tests.json"
 		badURL     = "url must begin with https://, http:// or ssh://, or have the form user@host:path"
+		badLogin   = "url must not hold a user name, password or token: put them into a Secret"
 		badPath    = "path must stay inside the repository: write it relative to the root and without '..'"
 		badSource  = "give the test either inline in script or by git (url, path, revision): exactly one of them"
 		badName    = "the name of a TestRun must be a DNS label: lower case letters, digits and '-', at most 58 characters"
@@ -81,7 +82,19 @@ func TestAPIServerRefusesBadTestRuns(t *testing.T) {
 		{"an empty folder name", file("tests//a.json"), badFile},
 		{"too long a file name", file(strings.Repeat("a", 254)), badFile},
 
-		{"git by SSH", git(func(g *v1alpha1.GitSource) { g.URL = "git@github.com:topas-dev/tests.git" }), ""},
+		{"git by SSH", git(func(g *v1alpha1.GitSource) {
+			g.URL, g.SecretRef = "git@github.com:topas-dev/tests.git", &v1alpha1.SecretReference{Name: "git-login"}
+		}), ""},
+		{"git by SSH without a key", git(func(g *v1alpha1.GitSource) { g.URL = "ssh://git@github.com/topas-dev/tests.git" }),
+			"an SSH url needs secretRef, the name of a Secret with the keys ssh-privatekey and known_hosts"},
+		{"a private repository", git(func(g *v1alpha1.GitSource) { g.SecretRef = &v1alpha1.SecretReference{Name: "git-login"} }), ""},
+		{"a Secret without a name", git(func(g *v1alpha1.GitSource) { g.SecretRef = &v1alpha1.SecretReference{} }), "spec.git.secretRef.name"},
+		{"a password in the URL", git(func(g *v1alpha1.GitSource) { g.URL = "https://me:secret@github.com/topas-dev/tests.git" }), badLogin},
+		{"a token in the URL", git(func(g *v1alpha1.GitSource) { g.URL = "http://token@github.com/topas-dev/tests.git" }), badLogin},
+		{"a password in an SSH URL", git(func(g *v1alpha1.GitSource) {
+			g.URL, g.SecretRef = "ssh://git:secret@github.com/topas-dev/tests.git", &v1alpha1.SecretReference{Name: "git-login"}
+		}), badLogin},
+		{"an @ in the path of a repository", git(func(g *v1alpha1.GitSource) { g.URL = "https://github.com/topas-dev/@tests.git" }), ""},
 		{"a local repository", git(func(g *v1alpha1.GitSource) { g.URL = "file:///etc" }), badURL},
 		{"a bare word for a repository", git(func(g *v1alpha1.GitSource) { g.URL = "tests" }), badURL},
 		{"no repository", git(func(g *v1alpha1.GitSource) { g.URL = "" }), "spec.git.url"},
