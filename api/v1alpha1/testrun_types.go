@@ -50,6 +50,12 @@ type TestRunSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timeout must be a duration from 1s to 24h, such as 90s or 10m"
 	Timeout string `json:"timeout,omitempty"`
 
+	// priority says which of the runs that wait for a slot goes first: one of a higher priority before one of a
+	// lower, and the older one among equals. From -1000 to 1000; 0 without it.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= -1000 && self <= 1000",message="priority must be a number from -1000 to 1000: runs of a higher priority go first, 0 is the default"
+	Priority int32 `json:"priority,omitempty"`
+
 	// podTemplate is what the Pod of the run has beside what TOPAS gives it: where it runs, what it may use.
 	// +optional
 	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
@@ -125,6 +131,11 @@ type TestRunStatus struct {
 	// +optional
 	Message string `json:"message,omitempty"`
 
+	// queuePosition is the place among all runs that wait for a slot: 1 goes next. It follows the queue every few
+	// seconds for the first runs, and now and then for those behind.
+	// +optional
+	QueuePosition int32 `json:"queuePosition,omitempty"`
+
 	// startTime is when the script was started.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
@@ -164,6 +175,7 @@ type TestRunStatus struct {
 // +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.spec.appName`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`
+// +kubebuilder:printcolumn:name="Position",type=integer,JSONPath=`.status.queuePosition`
 // +kubebuilder:printcolumn:name="Duration",type=string,JSONPath=`.status.duration`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`

@@ -37,6 +37,8 @@ const (
 	// Many runs that start together make half a dozen requests each; the API server's own fairness is the real limit.
 	requestsPerSecond = 100
 	requestBurst      = 200
+	// positionInterval is often enough for a person who watches the queue. Each time, a few dozen runs are written.
+	positionInterval = 5 * time.Second
 )
 
 // newManager puts the manager together.
@@ -77,20 +79,21 @@ func newManager(ctx context.Context, config *rest.Config, o *options) (ctrl.Mana
 }
 
 func addTestRuns(manager ctrl.Manager, o *options) error {
-	runs := queue.New(o.maxConcurrentTests)
+	runs := queue.New(queue.Limits{Total: o.maxConcurrentTests, PerNamespace: o.maxConcurrentPerNamespace})
 	measured, err := metrics.NewTestRuns(ctrlmetrics.Registry, runs.Depth, runs.Active)
 	if err != nil {
 		return err
 	}
 	reconciler := &testrun.Reconciler{
-		Client:        manager.GetClient(),
-		Live:          manager.GetAPIReader(),
-		Execution:     &pod.Execution{Client: manager.GetClient(), Live: manager.GetAPIReader(), Image: o.runnerImage},
-		Queue:         runs,
-		Metrics:       measured,
-		Events:        manager.GetEventRecorder("topas.dev/testrun-controller"),
-		StartDeadline: o.startDeadline,
-		Now:           time.Now,
+		Client:           manager.GetClient(),
+		Live:             manager.GetAPIReader(),
+		Execution:        &pod.Execution{Client: manager.GetClient(), Live: manager.GetAPIReader(), Image: o.runnerImage},
+		Queue:            runs,
+		Metrics:          measured,
+		Events:           manager.GetEventRecorder("topas.dev/testrun-controller"),
+		StartDeadline:    o.startDeadline,
+		PositionInterval: positionInterval,
+		Now:              time.Now,
 	}
 	return reconciler.SetupWithManager(manager, controller.Options{MaxConcurrentReconciles: workers})
 }

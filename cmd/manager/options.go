@@ -23,15 +23,16 @@ const runnerImageVariable = "RUNNER_IMAGE"
 
 // options are the flags of the manager.
 type options struct {
-	metricsAddress     string
-	metricsSecure      bool
-	probeAddress       string
-	leaderElect        bool
-	leaderNamespace    string
-	maxConcurrentTests int
-	runnerImage        string
-	startDeadline      time.Duration
-	zap                zap.Options
+	metricsAddress            string
+	metricsSecure             bool
+	probeAddress              string
+	leaderElect               bool
+	leaderNamespace           string
+	maxConcurrentTests        int
+	maxConcurrentPerNamespace int
+	runnerImage               string
+	startDeadline             time.Duration
+	zap                       zap.Options
 }
 
 // parse reads the flags. The error names the flag, what was given and what is allowed.
@@ -44,6 +45,8 @@ func parse(args []string) (*options, error) {
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding the lease, so that several managers may be started")
 	flags.StringVar(&o.leaderNamespace, "leader-election-namespace", "", "`namespace` of the lease (default: the one that the manager runs in)")
 	flags.IntVar(&o.maxConcurrentTests, "max-concurrent-tests", 50, "`number` of TestRuns that may run at once")
+	flags.IntVar(&o.maxConcurrentPerNamespace, "max-concurrent-per-namespace", 0,
+		"`number` of TestRuns that may run at once in any one namespace; 0 for as many as --max-concurrent-tests")
 	flags.StringVar(&o.runnerImage, "runner-image", os.Getenv(runnerImageVariable), "`image` in which tests run (default: $"+runnerImageVariable+")")
 	flags.DurationVar(&o.startDeadline, "start-deadline", 5*time.Minute, "how long a TestRun may take from its admission to the start of its script, as a `duration`")
 	o.zap.BindFlags(flags)
@@ -68,6 +71,9 @@ func (o *options) check() error {
 	}
 	if o.maxConcurrentTests < 1 {
 		return fmt.Errorf("--max-concurrent-tests is %d, must be 1 or more", o.maxConcurrentTests)
+	}
+	if o.maxConcurrentPerNamespace < 0 {
+		return fmt.Errorf("--max-concurrent-per-namespace is %d, must be 1 or more, or 0 for no limit of its own", o.maxConcurrentPerNamespace)
 	}
 	if o.startDeadline < time.Second {
 		return fmt.Errorf("--start-deadline is %s, must be 1s or more", o.startDeadline)

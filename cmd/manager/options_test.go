@@ -19,6 +19,8 @@ func TestBadFlags(t *testing.T) {
 	}{
 		{"no runner image", nil, "--runner-image is empty and so is $RUNNER_IMAGE"},
 		{"no slots", []string{"--runner-image=x", "--max-concurrent-tests=0"}, "--max-concurrent-tests is 0, must be 1 or more"},
+		{"a negative number for a namespace", []string{"--runner-image=x", "--max-concurrent-per-namespace=-1"},
+			"--max-concurrent-per-namespace is -1, must be 1 or more, or 0 for no limit of its own"},
 		{"no number", []string{"--runner-image=x", "--max-concurrent-tests=many"}, `invalid value "many" for flag -max-concurrent-tests`},
 		{"too short a deadline", []string{"--runner-image=x", "--start-deadline=10ms"}, "--start-deadline is 10ms, must be 1s or more"},
 		{"a deadline without a unit", []string{"--runner-image=x", "--start-deadline=5"}, `invalid value "5" for flag -start-deadline`},
@@ -43,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.maxConcurrentTests != 50 || o.startDeadline != 5*time.Minute || o.runnerImage != "topas/runner:v1" || !o.metricsSecure ||
+	if o.maxConcurrentTests != 50 || o.maxConcurrentPerNamespace != 0 || o.startDeadline != 5*time.Minute || o.runnerImage != "topas/runner:v1" || !o.metricsSecure ||
 		o.metricsAddress != ":8443" || o.probeAddress != ":8081" || o.leaderElect {
 		t.Errorf("defaults: %+v", o)
 	}

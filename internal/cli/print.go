@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -64,6 +65,14 @@ func durationOf(run *v1alpha1.TestRun, now time.Time) string {
 	return now.Sub(run.Status.StartTime.Time).Truncate(time.Second).String()
 }
 
+// position returns the place of the run in the queue, if it is in it.
+func position(run *v1alpha1.TestRun) string {
+	if run.Status.QueuePosition == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(run.Status.QueuePosition))
+}
+
 // printVerdict says in one line, and the message below it, where the run stands.
 func printVerdict(w io.Writer, run *v1alpha1.TestRun) {
 	state := stateOf(run)
@@ -95,6 +104,7 @@ func printRun(w io.Writer, run *v1alpha1.TestRun, now time.Time) error {
 		{"App", run.Spec.AppName},
 		{"State", coloured(w, state, string(state))},
 		{"Reason", run.Status.Reason},
+		{"Position", position(run)},
 		{"Duration", strings.TrimPrefix(durationOf(run, now), none)},
 		{"Created", when(&run.CreationTimestamp, now)},
 		{"Started", when(run.Status.StartTime, now)},
@@ -153,7 +163,7 @@ func printRuns(w io.Writer, runs []v1alpha1.TestRun, opts tableOptions) error {
 	if len(runs) == 0 {
 		return nil
 	}
-	header := []string{"NAME", "APP", "STATE", "REASON", "DURATION", "AGE"}
+	header := []string{"NAME", "APP", "STATE", "REASON", "POSITION", "DURATION", "AGE"}
 	stateColumn := slices.Index(header, "STATE")
 	if opts.wide {
 		header = append(header, "POD", "COMMIT", "MESSAGE")
@@ -187,7 +197,7 @@ func printRuns(w io.Writer, runs []v1alpha1.TestRun, opts tableOptions) error {
 
 func row(run *v1alpha1.TestRun, opts tableOptions) []string {
 	age := duration.HumanDuration(opts.now.Sub(run.CreationTimestamp.Time))
-	cells := []string{run.Name, run.Spec.AppName, string(stateOf(run)), run.Status.Reason, durationOf(run, opts.now), age}
+	cells := []string{run.Name, run.Spec.AppName, string(stateOf(run)), run.Status.Reason, position(run), durationOf(run, opts.now), age}
 	if opts.wide {
 		message, _, _ := strings.Cut(run.Status.Message, "\n")
 		commit := run.Status.GitCommit

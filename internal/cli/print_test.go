@@ -30,7 +30,7 @@ func fixtures() []v1alpha1.TestRun {
 		{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "queued", CreationTimestamp: ago(20 * time.Second)},
 			Spec:       v1alpha1.TestRunSpec{AppName: "my-app", Script: "print(1)"},
-			Status:     v1alpha1.TestRunStatus{State: v1alpha1.TestRunPending, Reason: v1alpha1.ReasonQueued, Message: "10 of 10 slots are taken"},
+			Status:     v1alpha1.TestRunStatus{State: v1alpha1.TestRunPending, Reason: v1alpha1.ReasonQueued, Message: "10 of 10 slots are taken", QueuePosition: 3},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "load", CreationTimestamp: ago(100 * time.Second)},

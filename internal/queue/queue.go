@@ -3,12 +3,11 @@ Copyright 2026 The TOPAS Authors.
 SPDX-License-Identifier: Apache-2.0
 */
 
-// Package queue decides which pending run goes next. It gives out a fixed number of slots in the order in which the
-// runs were created, and knows nothing of how a run is carried out.
+// Package queue decides which pending run goes next. It gives out a fixed number of slots, those of a higher priority and
+// then the older ones first, and knows nothing of how a run is carried out.
 package queue
 
 import (
-	"container/heap"
 	"strings"
 	"sync"
 	"time"
@@ -19,27 +18,64 @@ import (
 // Run is what the queue needs to know of a TestRun. Two runs may have the same name, one after the other; never the same UID.
 type Run struct {
 	types.NamespacedName
-	UID     types.UID
-	Created time.Time
+	UID      types.UID
+	Created  time.Time
+	Priority int32
+	// Position is the place in the queue that was last shown for it; 0 when there was none.
+	Position int
+}
+
+// Limits say how many runs may have a slot at once.
+type Limits struct {
+	// Total is for all namespaces together, PerNamespace for any one of them; 0 means that Total alone counts.
+	Total, PerNamespace int
 }
 
 // Queue holds the runs that wait and the runs that have a slot. A run stays in it until it is removed. All methods may
-// be called concurrently, and none takes time in proportion to the number of runs, except Restore.
+// be called concurrently, and none takes time in proportion to the number of runs, except Restore: what it takes is the
+// logarithm of it.
 type Queue struct {
 	mu      sync.Mutex
-	limit   int
-	waiting waiting
+	limits  Limits
+	before  func(a, b Run) bool
 	entries map[types.UID]*entry
 	names   map[types.NamespacedName]map[types.UID]Run
-	active  int
+	lanes   map[string]*lane
+	// waiting are all runs that wait. Next are the first ones of the namespaces that are below their limit.
+	waiting, next tree
+	active        int
+	// revisited is the place up to which Revisit has come.
+	revisited int
 }
 
-// New returns an empty queue with the given number of slots.
-func New(limit int) *Queue {
+// lane is a namespace with runs in the queue.
+type lane struct {
+	waiting tree
+	active  int
+	// offered is the run of the lane that is among the next ones, if any.
+	offered *entry
+}
+
+type entry struct {
+	run   Run
+	lane  *lane
+	waits bool
+}
+
+// New returns an empty queue.
+func New(limits Limits) *Queue {
+	return newQueue(limits, before)
+}
+
+func newQueue(limits Limits, before func(a, b Run) bool) *Queue {
 	return &Queue{
-		limit:   limit,
+		limits:  limits,
+		before:  before,
 		entries: map[types.UID]*entry{},
 		names:   map[types.NamespacedName]map[types.UID]Run{},
+		lanes:   map[string]*lane{},
+		waiting: tree{before: before},
+		next:    tree{before: before},
 	}
 }
 
@@ -82,6 +118,7 @@ func (q *Queue) Remove(uid types.UID) []Run {
 		return nil
 	}
 	q.leave(e)
+	q.settle(e)
 	delete(q.entries, uid)
 	delete(q.names[e.run.NamespacedName], uid)
 	if len(q.names[e.run.NamespacedName]) == 0 {
@@ -95,7 +132,49 @@ func (q *Queue) Admitted(uid types.UID) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	e, known := q.entries[uid]
-	return known && !e.waits()
+	return known && !e.waits
+}
+
+// Position returns the place in the queue to show for a run that waits, 1 for the next one; 0 for any other run. It is
+// right when it is first asked for, and stays until Revisit puts it right again: each run that goes moves all those behind
+// it, and showing that at once would cost as much as there are.
+func (q *Queue) Position(uid types.UID) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e, known := q.entries[uid]
+	if !known || !e.waits {
+		return 0
+	}
+	if e.run.Position == 0 {
+		e.run.Position = q.waiting.rank(e) + 1
+	}
+	return e.run.Position
+}
+
+// Revisit puts the positions of that many of the first runs right, and those of as many others, which are other ones each
+// time until all have had their turn. It returns the runs whose position is another one than before.
+func (q *Queue) Revisit(number int) []Run {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var moved []Run
+	visit := func(place int) {
+		e := q.waiting.at(place)
+		if e.run.Position != 0 && e.run.Position != place+1 {
+			e.run.Position = place + 1
+			moved = append(moved, e.run)
+		}
+	}
+	for place := range min(number, q.waiting.len()) {
+		visit(place)
+	}
+	for range min(number, q.waiting.len()-number) {
+		if q.revisited < number || q.revisited >= q.waiting.len() {
+			q.revisited = number
+		}
+		visit(q.revisited)
+		q.revisited++
+	}
+	return moved
 }
 
 // Knows reports whether the run is in the queue, waiting or with a slot.
@@ -122,7 +201,7 @@ func (q *Queue) Named(name types.NamespacedName) []Run {
 func (q *Queue) Depth() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting)
+	return q.waiting.len()
 }
 
 // Active is the number of runs that have a slot.
@@ -132,43 +211,47 @@ func (q *Queue) Active() int {
 	return q.active
 }
 
-// Limit is the number of slots.
-func (q *Queue) Limit() int { return q.limit }
+// Limits are those that the queue was made with.
+func (q *Queue) Limits() Limits { return q.limits }
 
 func (q *Queue) wait(run Run) {
 	if _, known := q.entries[run.UID]; known {
 		return
 	}
-	heap.Push(&q.waiting, q.enter(run))
+	e := q.enter(run)
+	e.waits = true
+	q.waiting.insert(e)
+	e.lane.waiting.insert(e)
+	q.settle(e)
 }
 
 func (q *Queue) hold(run Run) {
 	e, known := q.entries[run.UID]
-	if known && !e.waits() {
-		return
-	}
 	if known {
-		heap.Remove(&q.waiting, e.index)
+		q.leave(e)
 	} else {
 		e = q.enter(run)
 	}
-	e.index = holdsSlot
 	q.active++
+	e.lane.active++
+	q.settle(e)
 }
 
 func (q *Queue) grant() []Run {
 	var granted []Run
-	for q.active < q.limit && len(q.waiting) > 0 {
-		e := heap.Pop(&q.waiting).(*entry)
-		e.index = holdsSlot
-		q.active++
-		granted = append(granted, e.run)
+	for q.active < q.limits.Total && q.next.len() > 0 {
+		run := q.next.first().run
+		q.hold(run)
+		granted = append(granted, run)
 	}
 	return granted
 }
 
 func (q *Queue) enter(run Run) *entry {
-	e := &entry{run: run}
+	if q.lanes[run.Namespace] == nil {
+		q.lanes[run.Namespace] = &lane{waiting: tree{before: q.before}}
+	}
+	e := &entry{run: run, lane: q.lanes[run.Namespace]}
 	q.entries[run.UID] = e
 	if q.names[run.NamespacedName] == nil {
 		q.names[run.NamespacedName] = map[types.UID]Run{}
@@ -177,55 +260,46 @@ func (q *Queue) enter(run Run) *entry {
 	return e
 }
 
+// leave takes the entry from those that wait, or its slot from it.
 func (q *Queue) leave(e *entry) {
-	if e.waits() {
-		heap.Remove(&q.waiting, e.index)
+	if !e.waits {
+		q.active--
+		e.lane.active--
 		return
 	}
-	q.active--
+	e.waits = false
+	q.waiting.remove(e)
+	e.lane.waiting.remove(e)
 }
 
-// holdsSlot is the index of an entry that is not in the heap.
-const holdsSlot = -1
-
-type entry struct {
-	run   Run
-	index int
+// settle offers the first run of the entry's namespace for the next slot, after something has changed in it: none while the
+// namespace is at its limit, so that it keeps nobody else waiting.
+func (q *Queue) settle(e *entry) {
+	l := e.lane
+	var first *entry
+	if q.limits.PerNamespace == 0 || l.active < q.limits.PerNamespace {
+		first = l.waiting.first()
+	}
+	if first != l.offered {
+		if l.offered != nil {
+			q.next.remove(l.offered)
+		}
+		if first != nil {
+			q.next.insert(first)
+		}
+		l.offered = first
+	}
+	if l.active == 0 && l.waiting.len() == 0 {
+		delete(q.lanes, e.run.Namespace)
+	}
 }
 
-func (e *entry) waits() bool { return e.index != holdsSlot }
-
-// waiting is a heap with the run that goes next on top.
-type waiting []*entry
-
-func (w waiting) Len() int { return len(w) }
-
-func (w waiting) Less(i, j int) bool { return before(w[i].run, w[j].run) }
-
-func (w waiting) Swap(i, j int) {
-	w[i], w[j] = w[j], w[i]
-	w[i].index, w[j].index = i, j
-}
-
-// Push is for package heap.
-func (w *waiting) Push(x any) {
-	e := x.(*entry)
-	e.index = len(*w)
-	*w = append(*w, e)
-}
-
-// Pop is for package heap.
-func (w *waiting) Pop() any {
-	last := len(*w) - 1
-	e := (*w)[last]
-	(*w)[last] = nil
-	*w = (*w)[:last]
-	return e
-}
-
-// before orders by creation. The API server keeps whole seconds, so names decide among runs made at once, and the UID
-// among those that have the same name as well.
+// before orders by priority and then by creation. The API server keeps whole seconds, so names decide among runs made at
+// once, and the UID among those that have the same name as well.
 func before(a, b Run) bool {
+	if a.Priority != b.Priority {
+		return a.Priority > b.Priority
+	}
 	if !a.Created.Equal(b.Created) {
 		return a.Created.Before(b.Created)
 	}

@@ -7,8 +7,6 @@ package queue
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -20,13 +18,21 @@ import (
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // at returns a run that was created so many seconds after the epoch.
-func at(name string, second int) Run {
-	return Run{
+func at(name string, second int, change ...func(*Run)) Run {
+	run := Run{
 		NamespacedName: types.NamespacedName{Namespace: "default", Name: name},
 		UID:            types.UID("uid-" + name),
 		Created:        epoch.Add(time.Duration(second) * time.Second),
 	}
+	for _, f := range change {
+		f(&run)
+	}
+	return run
 }
+
+func in(namespace string) func(*Run) { return func(r *Run) { r.Namespace = namespace } }
+
+func priority(p int32) func(*Run) { return func(r *Run) { r.Priority = p } }
 
 func names(runs []Run) []string {
 	var names []string
@@ -40,6 +46,7 @@ func TestOrder(t *testing.T) {
 	for _, tc := range []struct {
 		reason           string
 		limit            int
+		perNamespace     int
 		holding, waiting []Run
 		// remove are taken out one after the other.
 		remove []string
@@ -76,9 +83,27 @@ func TestOrder(t *testing.T) {
 			remove:  []string{"b", "unknown", "a"},
 			want:    [][]string{{"a"}, nil, nil, {"c"}},
 		},
+		{
+			reason: "a higher priority goes first, and the oldest among those", limit: 1,
+			waiting: []Run{at("low", 1, priority(-1)), at("old", 2), at("high", 9, priority(5)), at("higher", 4, priority(5))},
+			remove:  []string{"higher", "high", "old"},
+			want:    [][]string{{"higher"}, {"high"}, {"old"}, {"low"}},
+		},
+		{
+			reason: "a namespace at its limit keeps no other waiting, and goes on where it stopped", limit: 3, perNamespace: 2,
+			waiting: []Run{at("a", 1, in("x")), at("b", 2, in("x")), at("c", 3, in("x")), at("d", 4, in("y")), at("e", 5, in("x"))},
+			remove:  []string{"d", "b", "a"},
+			want:    [][]string{{"a", "b", "d"}, nil, {"c"}, {"e"}},
+		},
+		{
+			reason: "what holds a slot already counts for its namespace", limit: 3, perNamespace: 1,
+			holding: []Run{at("old", 1, in("x"))}, waiting: []Run{at("a", 2, in("x")), at("b", 3, in("y"))},
+			remove: []string{"old"},
+			want:   [][]string{{"b"}, {"a"}},
+		},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			q := New(tc.limit)
+			q := New(Limits{Total: tc.limit, PerNamespace: tc.perNamespace})
 			got := [][]string{names(q.Restore(tc.holding, tc.waiting))}
 			for _, name := range tc.remove {
 				got = append(got, names(q.Remove(types.UID("uid-"+name))))
@@ -91,7 +116,7 @@ func TestOrder(t *testing.T) {
 }
 
 func TestRunsOfOneName(t *testing.T) {
-	q := New(1)
+	q := New(Limits{Total: 1})
 	first, second := at("same", 1), at("same", 2)
 	second.UID = "uid-second"
 	q.Add(first)
@@ -114,7 +139,7 @@ func TestRunsOfOneName(t *testing.T) {
 }
 
 func TestWhatRunsAlreadyGetsItsSlotAboveTheLimit(t *testing.T) {
-	q := New(1)
+	q := New(Limits{Total: 1})
 	q.Add(at("a", 1))
 	q.Add(at("b", 2))
 	q.Hold(at("b", 2))
@@ -124,52 +149,9 @@ func TestWhatRunsAlreadyGetsItsSlotAboveTheLimit(t *testing.T) {
 	}
 }
 
-// TestRandomEvents compares the queue with a model that sorts a list at every event.
-func TestRandomEvents(t *testing.T) {
-	for seed := range uint64(200) {
-		rng := rand.New(rand.NewPCG(seed, 0))
-		limit := 1 + rng.IntN(5)
-		q := New(limit)
-		var waiting, active []Run
-		for i := range 300 {
-			var granted []Run
-			switch {
-			case rng.IntN(2) == 0:
-				run := at(fmt.Sprintf("run-%03d", i), rng.IntN(20))
-				granted = q.Add(run)
-				waiting = append(waiting, run)
-			case len(active) > 0 && rng.IntN(3) > 0:
-				at := rng.IntN(len(active))
-				granted = q.Remove(active[at].UID)
-				active = slices.Delete(active, at, at+1)
-			case len(waiting) > 0:
-				at := rng.IntN(len(waiting))
-				granted = q.Remove(waiting[at].UID)
-				waiting = slices.Delete(waiting, at, at+1)
-			}
-			slices.SortFunc(waiting, func(a, b Run) int {
-				if before(a, b) {
-					return -1
-				}
-				return 1
-			})
-			free := min(limit-len(active), len(waiting))
-			want := waiting[:free]
-			if diff := cmp.Diff(names(want), names(granted)); diff != "" {
-				t.Fatalf("seed %d, event %d: admitted (-want +got):\n%s", seed, i, diff)
-			}
-			active = append(active, want...)
-			waiting = slices.Clone(waiting[free:])
-			if q.Active() != len(active) || q.Depth() != len(waiting) || q.Active() > limit {
-				t.Fatalf("seed %d, event %d: active %d of %d, depth %d; want %d and %d", seed, i, q.Active(), limit, q.Depth(), len(active), len(waiting))
-			}
-		}
-	}
-}
-
 func TestConcurrentUse(t *testing.T) {
 	const limit, runs = 7, 400
-	q := New(limit)
+	q := New(Limits{Total: limit})
 	admitted := make(chan Run, runs)
 	send := func(granted []Run) {
 		for _, run := range granted {
@@ -201,10 +183,71 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
+// TestCostOfAnEvent counts comparisons: a namespace at its limit, and a long queue, cost nobody more than the logarithm of it.
+func TestCostOfAnEvent(t *testing.T) {
+	const waiting, most = 20_000, 600
+	compared := 0
+	q := newQueue(Limits{Total: 10, PerNamespace: 2}, func(a, b Run) bool {
+		compared++
+		return before(a, b)
+	})
+	for i := range waiting {
+		q.Add(at(fmt.Sprint("run-", i), i, in("crowded"), priority(1)))
+		q.Add(at(fmt.Sprint("other-", i), i, in(fmt.Sprint("ns-", i%100))))
+	}
+	for i := range 1000 {
+		name := fmt.Sprint("extra-", i)
+		for what, event := range map[string]func(){
+			"a run that comes":         func() { q.Add(at(name, i)) },
+			"a run that finishes":      func() { q.Remove(types.UID("uid-other-" + fmt.Sprint(i))) },
+			"a run that does not wait": func() { q.Remove(types.UID("uid-run-" + fmt.Sprint(waiting-1-i))) },
+			"a position":               func() { q.Position(types.UID("uid-run-" + fmt.Sprint(waiting/2))) },
+			"a look at the positions":  func() { q.Revisit(25) },
+		} {
+			compared = 0
+			event()
+			if compared > most {
+				t.Fatalf("%s costs %d comparisons with %d runs that wait, want at most %d", what, compared, q.Depth(), most)
+			}
+		}
+	}
+}
+
+func TestPositions(t *testing.T) {
+	q := New(Limits{Total: 1})
+	for i, name := range []string{"running", "a", "b", "c", "d", "e"} {
+		q.Add(at(name, i))
+	}
+	expect := func(when string, want ...int) {
+		t.Helper()
+		var got []int
+		for _, name := range []string{"running", "a", "b", "c", "d", "e"} {
+			got = append(got, q.Position(types.UID("uid-"+name)))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("positions %s (-want +got):\n%s", when, diff)
+		}
+	}
+	expect("in the beginning", 0, 1, 2, 3, 4, 5)
+	q.Remove("uid-running")
+	expect("before they are put right", 0, 0, 2, 3, 4, 5)
+	// Each look puts the first one right, and another one.
+	for _, want := range [][]string{{"b", "c"}, {"d"}, {"e"}, nil} {
+		if diff := cmp.Diff(want, names(q.Revisit(1))); diff != "" {
+			t.Errorf("moved (-want +got):\n%s", diff)
+		}
+	}
+	expect("after they were put right", 0, 0, 1, 2, 3, 4)
+	q.Add(at("urgent", 9, priority(1)))
+	if got := q.Position("uid-urgent"); got != 1 {
+		t.Errorf("an urgent run has position %d, want 1", got)
+	}
+}
+
 func BenchmarkAddAndRemove(b *testing.B) {
 	for _, waiting := range []int{100, 100_000} {
 		b.Run(fmt.Sprintf("%d waiting", waiting), func(b *testing.B) {
-			q := New(1)
+			q := New(Limits{Total: 1, PerNamespace: 1})
 			for i := range waiting {
 				q.Add(at(fmt.Sprint("run-", i), i))
 			}

@@ -51,5 +51,9 @@ func setComplete(s *v1alpha1.TestRunStatus, now time.Time) {
 }
 
 func waitsForSlot(facts TestRunFacts) string {
-	return fmt.Sprintf("all %d slots are taken: the run starts when one is free and no older run waits", facts.Slots)
+	slots := fmt.Sprintf("all %d slots", facts.Slots)
+	if facts.NamespaceSlots > 0 {
+		slots += fmt.Sprintf(", or all %d of the namespace,", facts.NamespaceSlots)
+	}
+	return slots + " are taken: the run starts when one is free and no run of a higher priority, or older one, waits for it"
 }

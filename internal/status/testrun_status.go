@@ -26,9 +26,12 @@ const maxTestRunMessage = 4096
 // TestRunFacts is what was seen of a run.
 type TestRunFacts struct {
 	Now time.Time
-	// Admitted is true when the run has a slot, of which there are Slots.
-	Admitted bool
-	Slots    int
+	// Admitted is true when the run has a slot, of which there are Slots, and NamespaceSlots for each namespace if that is
+	// not 0. Position is its place among those that wait.
+	Admitted       bool
+	Slots          int
+	NamespaceSlots int
+	Position       int
 	// Seen is the execution of the run.
 	Seen contract.Observation
 	// Problem is what keeps the run from being started, if anything.
@@ -63,6 +66,10 @@ func TestRun(run *v1alpha1.TestRun, facts TestRunFacts) v1alpha1.TestRunStatus {
 	recordExecution(&s, facts)
 	setAdmitted(&s, facts)
 	s.State, s.Reason, s.Message = testRunState(&s, facts)
+	s.QueuePosition = 0
+	if s.Reason == v1alpha1.ReasonQueued {
+		s.QueuePosition = int32(facts.Position)
+	}
 	s.Message = cutText(s.Message, maxTestRunMessage)
 	if s.State.Finished() {
 		finish(&s, facts)
@@ -90,6 +97,15 @@ func TestRunDuration(s v1alpha1.TestRunStatus) time.Duration {
 		return 0
 	}
 	return took
+}
+
+// TestRunAdmission is when the run got its slot; zero if it has none.
+func TestRunAdmission(s v1alpha1.TestRunStatus) time.Time {
+	c := meta.FindStatusCondition(s.Conditions, v1alpha1.TestRunConditionAdmitted)
+	if c == nil || c.Status != metav1.ConditionTrue {
+		return time.Time{}
+	}
+	return c.LastTransitionTime.Time
 }
 
 func recordExecution(s *v1alpha1.TestRunStatus, facts TestRunFacts) {
@@ -151,8 +167,8 @@ func startingState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.Test
 // source, or has done so, has started: the cluster ends it in its time.
 func startDeadline(s *v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
 	begun, allowed := facts.Now, facts.StartDeadline
-	if c := meta.FindStatusCondition(s.Conditions, v1alpha1.TestRunConditionAdmitted); c != nil && c.Status == metav1.ConditionTrue {
-		begun = c.LastTransitionTime.Time
+	if admitted := TestRunAdmission(*s); !admitted.IsZero() {
+		begun = admitted
 	}
 	switch made := facts.Seen.Created; {
 	case made.After(begun):

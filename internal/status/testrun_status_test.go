@@ -27,7 +27,21 @@ func runCondition(kind string, status metav1.ConditionStatus, reason, message st
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, ObservedGeneration: 1, LastTransitionTime: *after(seconds)}
 }
 
-const queued = "all 10 slots are taken: the run starts when one is free and no older run waits"
+const (
+	queued  = "all 10 slots are taken: the run starts when one is free and no run of a higher priority, or older one, waits for it"
+	queued2 = "all 10 slots, or all 2 of the namespace, are taken: the run starts when one is free and no run of a higher priority, or older one, waits for it"
+)
+
+// queuedRun waits for a slot since the beginning of time.
+func queuedRun(position int32, message string) v1alpha1.TestRunStatus {
+	return v1alpha1.TestRunStatus{
+		ObservedGeneration: 1, State: v1alpha1.TestRunPending, Reason: "Queued", Message: message, QueuePosition: position,
+		Conditions: []metav1.Condition{
+			runCondition("Admitted", metav1.ConditionFalse, "Queued", message, 0),
+			runCondition("Complete", metav1.ConditionFalse, "Queued", message, 0),
+		},
+	}
+}
 
 // admittedRun got its slot at the beginning of time.
 func admittedRun(change ...func(*v1alpha1.TestRunStatus)) v1alpha1.TestRunStatus {
@@ -100,11 +114,34 @@ func TestTestRunStatus(t *testing.T) {
 		wantLook int
 	}{
 		{
-			reason: "a new run waits for a slot", facts: TestRunFacts{Seen: contract.Observation{Stage: contract.StageAbsent}},
-			want: v1alpha1.TestRunStatus{ObservedGeneration: 1, State: "Pending", Reason: "Queued", Message: queued, Conditions: []metav1.Condition{
-				runCondition("Admitted", metav1.ConditionFalse, "Queued", queued, 0),
-				runCondition("Complete", metav1.ConditionFalse, "Queued", queued, 0),
-			}},
+			reason: "a new run waits for a slot", facts: TestRunFacts{Position: 7, Seen: contract.Observation{Stage: contract.StageAbsent}},
+			want: queuedRun(7, queued),
+		},
+		{
+			reason: "it waits for one of its namespace", facts: TestRunFacts{Position: 7, NamespaceSlots: 2, Seen: contract.Observation{Stage: contract.StageAbsent}},
+			want: queuedRun(7, queued2),
+		},
+		{
+			reason: "it moves on", before: queuedRun(7, queued), second: 9,
+			facts: TestRunFacts{Position: 1, Seen: contract.Observation{Stage: contract.StageAbsent}},
+			want:  queuedRun(1, queued),
+		},
+		{
+			reason: "a run with a slot has no position", before: queuedRun(1, queued),
+			facts:    TestRunFacts{Admitted: true, Seen: contract.Observation{Stage: contract.StageAbsent}},
+			want:     admittedRun(),
+			wantLook: 300,
+		},
+		{
+			reason: "nor has one that ended while it waited", before: queuedRun(1, queued), second: 4,
+			facts: TestRunFacts{Position: 1, Problem: &TestRunProblem{Reason: "Gone", Message: "no more", Final: true}},
+			want: v1alpha1.TestRunStatus{
+				ObservedGeneration: 1, State: "Error", Reason: "Gone", Message: "no more", CompletionTime: after(4),
+				Conditions: []metav1.Condition{
+					runCondition("Admitted", metav1.ConditionFalse, "Queued", queued, 0),
+					runCondition("Complete", metav1.ConditionTrue, "Gone", "no more", 4),
+				},
+			},
 		},
 		{
 			reason: "a run that has a slot is started", facts: TestRunFacts{Admitted: true, AppVersions: map[string]string{"web": "v1"}},

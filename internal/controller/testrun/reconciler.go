@@ -36,9 +36,13 @@ type Execution interface {
 	Alive(ctx context.Context) (map[types.UID]types.NamespacedName, error)
 }
 
-// Metrics is told of every run that ends after its script was started.
+// Metrics is told what becomes of the runs.
 type Metrics interface {
-	Finished(state string, took time.Duration)
+	// Admitted is called for every run that gets a slot, Finished for every one that ends, and Ran for those of them whose
+	// script was started.
+	Admitted(waited time.Duration)
+	Finished(state, reason string)
+	Ran(state string, took time.Duration)
 }
 
 // Reconciler brings TestRuns to their verdict, at most as many at once as the queue has slots.
@@ -52,6 +56,8 @@ type Reconciler struct {
 	Events    events.EventRecorder
 	// StartDeadline is how long a run that has a slot may take until its script starts.
 	StartDeadline time.Duration
+	// PositionInterval is how often positions in the queue are put right.
+	PositionInterval time.Duration
 	// Now is the time, time.Now outside of tests.
 	Now func() time.Time
 
@@ -145,14 +151,17 @@ func (r *Reconciler) gather(ctx context.Context, run *v1alpha1.TestRun) (status.
 		r.Queue.Hold(entry(run))
 	}
 	r.wake(ctx, r.Queue.Add(entry(run)), run.UID)
+	limits := r.Queue.Limits()
 	return status.TestRunFacts{
-		Now:           r.Now(),
-		Admitted:      r.Queue.Admitted(run.UID),
-		Slots:         r.Queue.Limit(),
-		Seen:          seen,
-		Since:         r.slots.restored,
-		StartDeadline: r.StartDeadline,
-		Backstop:      backstop(run),
+		Now:            r.Now(),
+		Admitted:       r.Queue.Admitted(run.UID),
+		Slots:          limits.Total,
+		NamespaceSlots: limits.PerNamespace,
+		Position:       r.Queue.Position(run.UID),
+		Seen:           seen,
+		Since:          r.slots.restored,
+		StartDeadline:  r.StartDeadline,
+		Backstop:       backstop(run),
 	}, nil
 }
 

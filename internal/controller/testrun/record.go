@@ -34,13 +34,25 @@ func (r *Reconciler) record(ctx context.Context, run *v1alpha1.TestRun, after v1
 }
 
 func (r *Reconciler) tell(ctx context.Context, run *v1alpha1.TestRun, before, after v1alpha1.TestRunStatus) {
+	r.measure(run, before, after)
 	event := status.TestRunEventOf(before, after)
 	if event == nil {
 		return
 	}
 	log.FromContext(ctx).Info("TestRun has changed", "state", after.State, "reason", after.Reason, "pod", after.PodName)
 	r.Events.Eventf(run, nil, event.Type, event.Reason, event.Action, "%s", event.Note)
-	if after.State.Finished() && after.StartTime != nil {
-		r.Metrics.Finished(string(after.State), status.TestRunDuration(after))
+}
+
+// measure counts a change once: only one write of it takes effect, however many managers there are one after the other.
+func (r *Reconciler) measure(run *v1alpha1.TestRun, before, after v1alpha1.TestRunStatus) {
+	if admitted := status.TestRunAdmission(after); !admitted.IsZero() && status.TestRunAdmission(before).IsZero() {
+		r.Metrics.Admitted(admitted.Sub(run.CreationTimestamp.Time))
+	}
+	if !after.State.Finished() {
+		return
+	}
+	r.Metrics.Finished(string(after.State), after.Reason)
+	if after.StartTime != nil {
+		r.Metrics.Ran(string(after.State), status.TestRunDuration(after))
 	}
 }

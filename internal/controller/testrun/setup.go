@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	ctrlmanager "sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -54,6 +55,9 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager, options controller.O
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the controller of TestRuns: %w", err)
+	}
+	if err := manager.Add(ctrlmanager.RunnableFunc(r.keepPositions)); err != nil {
+		return fmt.Errorf("keeping the positions in the queue: %w", err)
 	}
 	return nil
 }

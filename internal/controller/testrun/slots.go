@@ -141,7 +141,13 @@ func (r *Reconciler) wake(ctx context.Context, runs []queue.Run, except types.UI
 }
 
 func entry(run *v1alpha1.TestRun) queue.Run {
-	return queue.Run{NamespacedName: client.ObjectKeyFromObject(run), UID: run.UID, Created: run.CreationTimestamp.Time}
+	return queue.Run{
+		NamespacedName: client.ObjectKeyFromObject(run),
+		UID:            run.UID,
+		Created:        run.CreationTimestamp.Time,
+		Priority:       run.Spec.Priority,
+		Position:       int(run.Status.QueuePosition),
+	}
 }
 
 // started stands for a run that may have been started, whatever its status says. Its Pod is looked for at the API server

@@ -170,6 +170,7 @@ func (c *cluster) key(name string) types.NamespacedName {
 // settings of a manager of a test.
 type settings struct {
 	limit         int
+	perNamespace  int
 	startDeadline time.Duration
 	// clock is the time of the reconciler; nil means that of everybody.
 	clock *clock
@@ -227,7 +228,7 @@ func (c *cluster) reconciler(cached client.Client, live client.Reader, s setting
 }
 
 func newReconciler(cached client.Client, live client.Reader, s settings) (*Reconciler, error) {
-	runs := queue.New(s.limit)
+	runs := queue.New(queue.Limits{Total: s.limit, PerNamespace: s.perNamespace})
 	measured, err := metrics.NewTestRuns(prometheus.NewRegistry(), runs.Depth, runs.Active)
 	if err != nil {
 		return nil, err
@@ -236,12 +237,13 @@ func newReconciler(cached client.Client, live client.Reader, s settings) (*Recon
 		s.clock = &clock{}
 	}
 	return &Reconciler{
-		Client:        cached,
-		Live:          live,
-		Execution:     &pod.Execution{Client: cached, Live: live, Image: testImage},
-		Queue:         runs,
-		Metrics:       measured,
-		StartDeadline: s.startDeadline,
-		Now:           s.clock.now,
+		Client:           cached,
+		Live:             live,
+		Execution:        &pod.Execution{Client: cached, Live: live, Image: testImage},
+		Queue:            runs,
+		Metrics:          measured,
+		StartDeadline:    s.startDeadline,
+		PositionInterval: 100 * time.Millisecond,
+		Now:              s.clock.now,
 	}, nil
 }

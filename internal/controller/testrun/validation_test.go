@@ -32,6 +32,7 @@ func TestAPIServerRefusesBadTestRuns(t *testing.T) {
 		return func(r *v1alpha1.TestRun) { r.Spec.Files = map[string]string{name: "content"} }
 	}
 	const (
+		badNumber  = "priority must be a number from -1000 to 1000: runs of a higher priority go first, 0 is the default"
 		badTimeout = "timeout must be a duration from 1s to 24h, such as 90s or 10m"
 		badFile    = "the name of a file must be a relative path such as tests/api-tests.json"
 		badURL     = "url must begin with https://, http:// or ssh://, or have the form user@host:path"
@@ -63,6 +64,11 @@ func TestAPIServerRefusesBadTestRuns(t *testing.T) {
 		{"a timeout without a unit", timeout("90"), badTimeout},
 		{"a negative timeout", timeout("-5s"), badTimeout},
 		{"words for a timeout", timeout("ten minutes"), badTimeout},
+
+		{"the lowest priority", priority(-1000), ""},
+		{"the highest priority", priority(1000), ""},
+		{"too low a priority", priority(-1001), badNumber},
+		{"too high a priority", priority(1001), badNumber},
 
 		{"a Pod of one's own wishes", template(func(p *v1alpha1.PodTemplate) { p.Labels = map[string]string{"team": "qa"} }), ""},
 		{"a label of TOPAS", template(func(p *v1alpha1.PodTemplate) { p.Labels = map[string]string{"topas.dev/app": "x"} }),
