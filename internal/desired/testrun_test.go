@@ -102,6 +102,7 @@ func TestTestRunObjects(t *testing.T) {
 		{"git-configmap.yaml", func() (any, error) { return TestRunConfigMap(gitRun()) }},
 		{"git-pod.yaml", func() (any, error) { return TestRunPod(gitRun(), appWithSecrets(), "topas/runner:v1") }},
 		{"git-secret-pod.yaml", func() (any, error) { return TestRunPod(secretGitRun(), appUnderTest(), "topas/runner:v1") }},
+		{"placed-configmap.yaml", func() (any, error) { return TestRunConfigMap(placedRun()) }},
 		{"placed-pod.yaml", func() (any, error) { return TestRunPod(placedRun(), appUnderTest(), "topas/runner:v1") }},
 		{"serviceaccount.yaml", func() (any, error) { return RunnerServiceAccount(appUnderTest()), nil }},
 		{"rolebinding.yaml", func() (any, error) { return RunnerRoleBinding(appUnderTest()), nil }},
