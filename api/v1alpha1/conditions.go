@@ -72,6 +72,7 @@ const (
 	ReasonOutOfMemory      = "OutOfMemory"
 	ReasonDeadlineExceeded = "DeadlineExceeded"
 	ReasonTerminated       = "Terminated"
+	ReasonCanceled         = "Canceled"
 	ReasonRunnerFailed     = "RunnerFailed"
 )
 

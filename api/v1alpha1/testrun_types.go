@@ -11,7 +11,8 @@ import (
 
 // TestRunSpec is one execution of one Lua script against one App.
 // +kubebuilder:validation:XValidation:rule="has(self.script) != has(self.git)",message="give the test either inline in script or by git (url, path, revision): exactly one of them"
-// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the spec of a TestRun can't be changed: make a new TestRun"
+// +kubebuilder:validation:XValidation:rule="self.appName == oldSelf.appName && has(self.script) == has(oldSelf.script) && (!has(self.script) || self.script == oldSelf.script) && has(self.git) == has(oldSelf.git) && (!has(self.git) || self.git == oldSelf.git) && has(self.files) == has(oldSelf.files) && (!has(self.files) || self.files == oldSelf.files) && has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params) && has(self.timeout) == has(oldSelf.timeout) && (!has(self.timeout) || self.timeout == oldSelf.timeout) && has(self.priority) == has(oldSelf.priority) && (!has(self.priority) || self.priority == oldSelf.priority) && has(self.podTemplate) == has(oldSelf.podTemplate) && (!has(self.podTemplate) || self.podTemplate == oldSelf.podTemplate)",message="the spec of a TestRun can't be changed, but for cancel and ttlSecondsAfterFinished: make a new TestRun"
+// +kubebuilder:validation:XValidation:rule="self.?cancel.orValue(false) || !oldSelf.?cancel.orValue(false)",message="a TestRun that was canceled stays so: make a new TestRun"
 type TestRunSpec struct {
 	// appName is the App in the same namespace that the script tests.
 	// +required
@@ -55,6 +56,17 @@ type TestRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self >= -1000 && self <= 1000",message="priority must be a number from -1000 to 1000: runs of a higher priority go first, 0 is the default"
 	Priority int32 `json:"priority,omitempty"`
+
+	// cancel ends the run, as an Error with the reason Canceled. A script that runs is stopped and has 30 seconds to clean up.
+	// It can't be taken back, and changes nothing of a run that has ended.
+	// +optional
+	Cancel bool `json:"cancel,omitempty"`
+
+	// ttlSecondsAfterFinished is how many seconds after its end the run is deleted, with its Pod and log; 0 for at once. Without
+	// it, the manager's --default-ttl counts. It can be changed at any time.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
 
 	// podTemplate is what the Pod of the run has beside what TOPAS gives it: where it runs, what it may use.
 	// +optional
@@ -184,7 +196,7 @@ type TestRun struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec says which script runs against which App. It can't be changed.
+	// spec says which script runs against which App. But for cancel and ttlSecondsAfterFinished it can't be changed.
 	// +required
 	Spec TestRunSpec `json:"spec"`
 

@@ -511,6 +511,11 @@ func (in *TestRunSpec) DeepCopyInto(out *TestRunSpec) {
 			(*out)[key] = val
 		}
 	}
+	if in.TTLSecondsAfterFinished != nil {
+		in, out := &in.TTLSecondsAfterFinished, &out.TTLSecondsAfterFinished
+		*out = new(int32)
+		**out = **in
+	}
 	if in.PodTemplate != nil {
 		in, out := &in.PodTemplate, &out.PodTemplate
 		*out = new(PodTemplate)

@@ -92,6 +92,7 @@ func addTestRuns(manager ctrl.Manager, o *options) error {
 		Metrics:          measured,
 		Events:           manager.GetEventRecorder("topas.dev/testrun-controller"),
 		StartDeadline:    o.startDeadline,
+		DefaultTTL:       o.defaultTTL,
 		PositionInterval: positionInterval,
 		Now:              time.Now,
 	}

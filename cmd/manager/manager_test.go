@@ -23,13 +23,16 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/internal/contract"
 	"github.com/topas-dev/topas/test/servers/kube"
 )
 
@@ -80,6 +83,7 @@ func TestManagerWithItsOwnRights(t *testing.T) {
 	})
 
 	checkMetrics(t, server, namespace, "https://"+metrics+"/metrics")
+	checkCancelAndExpiry(t, server, test)
 
 	stop()
 	if err := <-ended; err != nil {
@@ -92,6 +96,40 @@ func TestManagerWithItsOwnRights(t *testing.T) {
 	if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" {
 		t.Errorf("the lease is still held by %q", *holder)
 	}
+}
+
+// checkCancelAndExpiry ends the run while its script runs, after which it is deleted.
+func checkCancelAndExpiry(t *testing.T, server *kube.Server, test *v1alpha1.TestRun) {
+	t.Helper()
+	pod := &corev1.Pod{}
+	report := func(state corev1.ContainerState) {
+		t.Helper()
+		if err := server.Client.Get(t.Context(), client.ObjectKey{Namespace: test.Namespace, Name: test.Status.PodName}, pod); err != nil {
+			t.Fatal(err)
+		}
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: contract.RunnerContainer, State: state}}
+		if err := server.Client.Status().Update(t.Context(), pod); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report(corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}})
+	eventually(t, "the script runs", func() (bool, any) {
+		err := server.Client.Get(t.Context(), client.ObjectKeyFromObject(test), test)
+		return test.Status.State == v1alpha1.TestRunRunning, fmt.Sprint(test.Status, err)
+	})
+	end := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"cancel":true,"ttlSecondsAfterFinished":0}}`))
+	if err := server.Client.Patch(t.Context(), test, end); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the Pod is told to end", func() (bool, any) {
+		err := server.Client.Get(t.Context(), client.ObjectKeyFromObject(pod), pod)
+		return *pod.Spec.ActiveDeadlineSeconds == 1, err
+	})
+	report(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 143, StartedAt: metav1.Now(), FinishedAt: metav1.Now()}})
+	eventually(t, "the run is gone", func() (bool, any) {
+		err := server.Client.Get(t.Context(), client.ObjectKeyFromObject(test), test)
+		return apierrors.IsNotFound(err), fmt.Sprint(test.Status, err)
+	})
 }
 
 // checkMetrics reads the metrics as nobody and as one who may.

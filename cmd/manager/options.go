@@ -32,6 +32,7 @@ type options struct {
 	maxConcurrentPerNamespace int
 	runnerImage               string
 	startDeadline             time.Duration
+	defaultTTL                time.Duration
 	zap                       zap.Options
 }
 
@@ -49,6 +50,7 @@ func parse(args []string) (*options, error) {
 		"`number` of TestRuns that may run at once in any one namespace; 0 for as many as --max-concurrent-tests")
 	flags.StringVar(&o.runnerImage, "runner-image", os.Getenv(runnerImageVariable), "`image` in which tests run (default: $"+runnerImageVariable+")")
 	flags.DurationVar(&o.startDeadline, "start-deadline", 5*time.Minute, "how long a TestRun may take from its admission to the start of its script, as a `duration`")
+	flags.DurationVar(&o.defaultTTL, "default-ttl", 0, "how long after its end a TestRun is deleted that has no ttlSecondsAfterFinished, as a `duration`; 0 keeps it until somebody deletes it")
 	o.zap.BindFlags(flags)
 	config.RegisterFlags(flags)
 	flags.SetOutput(io.Discard) // errors are returned
@@ -77,6 +79,9 @@ func (o *options) check() error {
 	}
 	if o.startDeadline < time.Second {
 		return fmt.Errorf("--start-deadline is %s, must be 1s or more", o.startDeadline)
+	}
+	if o.defaultTTL < 0 {
+		return fmt.Errorf("--default-ttl is %s, must be 0 or more", o.defaultTTL)
 	}
 	for name, address := range map[string]string{"metrics-bind-address": o.metricsAddress, "health-probe-bind-address": o.probeAddress} {
 		if address == "0" {

@@ -23,6 +23,7 @@ func TestBadFlags(t *testing.T) {
 			"--max-concurrent-per-namespace is -1, must be 1 or more, or 0 for no limit of its own"},
 		{"no number", []string{"--runner-image=x", "--max-concurrent-tests=many"}, `invalid value "many" for flag -max-concurrent-tests`},
 		{"too short a deadline", []string{"--runner-image=x", "--start-deadline=10ms"}, "--start-deadline is 10ms, must be 1s or more"},
+		{"a time to live before the end", []string{"--runner-image=x", "--default-ttl=-1s"}, "--default-ttl is -1s, must be 0 or more"},
 		{"a deadline without a unit", []string{"--runner-image=x", "--start-deadline=5"}, `invalid value "5" for flag -start-deadline`},
 		{"an address without a port", []string{"--runner-image=x", "--metrics-bind-address=localhost"},
 			`--metrics-bind-address is "localhost", must be <host>:<port>, :<port> or 0`},
@@ -45,7 +46,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.maxConcurrentTests != 50 || o.maxConcurrentPerNamespace != 0 || o.startDeadline != 5*time.Minute || o.runnerImage != "topas/runner:v1" || !o.metricsSecure ||
+	if o.maxConcurrentTests != 50 || o.maxConcurrentPerNamespace != 0 || o.startDeadline != 5*time.Minute || o.defaultTTL != 0 || o.runnerImage != "topas/runner:v1" || !o.metricsSecure ||
 		o.metricsAddress != ":8443" || o.probeAddress != ":8081" || o.leaderElect {
 		t.Errorf("defaults: %+v", o)
 	}

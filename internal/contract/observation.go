@@ -39,6 +39,10 @@ type Observation struct {
 	// Started and Ended are when the script was started and when it ended; zero if unknown.
 	Started time.Time
 	Ended   time.Time
+	// StopAsked is when the execution was asked to end early, and StopBy when it is given up because it has not; both are
+	// zero if it was not asked.
+	StopAsked time.Time
+	StopBy    time.Time
 	// Result is the verdict. It is set when Stage is StageEnded.
 	Result Result
 	// GitCommit is the commit that was fetched, as soon as it is known.

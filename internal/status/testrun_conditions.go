@@ -31,6 +31,9 @@ func setAdmitted(s *v1alpha1.TestRunStatus, facts TestRunFacts) {
 		admitted.Reason = v1alpha1.TestRunConditionAdmitted
 		admitted.Message = "the run has a slot"
 	}
+	if admitted.Status == metav1.ConditionFalse && facts.Canceled {
+		admitted.Reason, admitted.Message = v1alpha1.ReasonCanceled, "the run was canceled before it had a slot"
+	}
 	meta.SetStatusCondition(&s.Conditions, admitted)
 }
 

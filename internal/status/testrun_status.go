@@ -32,6 +32,8 @@ type TestRunFacts struct {
 	Slots          int
 	NamespaceSlots int
 	Position       int
+	// Canceled is true when the run is to be ended.
+	Canceled bool
 	// Seen is the execution of the run.
 	Seen contract.Observation
 	// Problem is what keeps the run from being started, if anything.
@@ -84,10 +86,18 @@ func TestRunDeadline(s v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
 	case s.State.Finished() || !facts.Admitted:
 		return time.Time{}
 	case s.State == v1alpha1.TestRunRunning:
-		return backstop(&s, facts)
+		return stopBy(backstop(&s, facts), facts)
 	default:
-		return startDeadline(&s, facts)
+		return stopBy(startDeadline(&s, facts), facts)
 	}
+}
+
+// stopBy is the deadline, or the earlier one of an execution that was asked to end. A run that is being canceled has no other.
+func stopBy(deadline time.Time, facts TestRunFacts) time.Time {
+	if by := facts.Seen.StopBy; !by.IsZero() && (facts.Canceled || by.Before(deadline)) {
+		return by
+	}
+	return deadline
 }
 
 // TestRunDuration is how long the script ran; zero if it never started.
@@ -122,9 +132,13 @@ func recordExecution(s *v1alpha1.TestRunStatus, facts TestRunFacts) {
 // testRunState decides. What has ended has a verdict, whatever else is the matter with it.
 func testRunState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.TestRunState, string, string) {
 	switch {
+	case facts.Canceled && endsAsCanceled(facts.Seen):
+		return v1alpha1.TestRunError, v1alpha1.ReasonCanceled, canceledMessage(s, facts)
 	case facts.Seen.Stage == contract.StageEnded:
 		result := facts.Seen.Result
 		return v1alpha1.TestRunState(result.Verdict), cmp.Or(result.Reason, string(result.Verdict)), result.Message
+	case facts.Canceled:
+		return cancelingState(facts)
 	case facts.Problem != nil && facts.Problem.Final:
 		return v1alpha1.TestRunError, facts.Problem.Reason, facts.Problem.Message
 	case facts.Seen.Stage == contract.StageRunning:
@@ -190,17 +204,24 @@ func backstop(s *v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
 }
 
 func finish(s *v1alpha1.TestRunStatus, facts TestRunFacts) {
-	end := facts.Seen.Ended
-	if end.IsZero() {
-		end = facts.Now
+	s.CompletionTime = &metav1.Time{Time: endOf(facts)}
+	if s.StartTime != nil {
+		s.Duration = scriptDuration(s, facts)
 	}
-	s.CompletionTime = &metav1.Time{Time: end}
-	if s.StartTime == nil {
-		return
+}
+
+func endOf(facts TestRunFacts) time.Time {
+	if facts.Seen.Ended.IsZero() {
+		return facts.Now
 	}
-	// The kubelet's times are whole seconds; the runner knows better how long the script ran.
-	took := cmp.Or(facts.Seen.Result.Duration, max(end.Sub(s.StartTime.Time), 0))
-	s.Duration = took.Round(100 * time.Millisecond).String()
+	return facts.Seen.Ended
+}
+
+// scriptDuration is how long the script of a run that has started ran. The kubelet's times are whole seconds; the runner
+// knows better.
+func scriptDuration(s *v1alpha1.TestRunStatus, facts TestRunFacts) string {
+	took := cmp.Or(facts.Seen.Result.Duration, max(endOf(facts).Sub(s.StartTime.Time), 0))
+	return took.Round(100 * time.Millisecond).String()
 }
 
 // shortDuration is "5m" rather than "5m0s".

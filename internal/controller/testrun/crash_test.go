@@ -71,6 +71,9 @@ func (m *mortal) wrap(c client.WithWatch) client.Client {
 		Delete: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.DeleteOption) error {
 			return m.write(func() error { return c.Delete(ctx, obj, opts...) })
 		},
+		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			return m.write(func() error { return c.Patch(ctx, obj, patch, opts...) })
+		},
 		SubResourcePatch: func(ctx context.Context, c client.Client, name string, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 			return m.write(func() error { return c.SubResource(name).Patch(ctx, obj, patch, opts...) })
 		},
@@ -150,6 +153,28 @@ func (c *cluster) stuckStep(run string) func() {
 	}
 }
 
+// cancelStep cancels the run when its script runs, and lets the script end when it is told to.
+func (c *cluster) cancelStep(run string) func() {
+	return func() {
+		pod := &corev1.Pod{}
+		if err := c.Client.Get(c.t.Context(), c.key(run+"-1"), pod); apierrors.IsNotFound(err) {
+			return
+		} else if err != nil {
+			c.t.Fatal(err)
+		}
+		switch {
+		case pod.Spec.NodeName == "":
+			c.must(c.bind(c.t.Context(), pod))
+		case len(pod.Status.ContainerStatuses) == 0:
+			c.must(c.report(c.t.Context(), pod, runningState()))
+		case *pod.Spec.ActiveDeadlineSeconds == 1 && pod.Status.ContainerStatuses[0].State.Running != nil && c.message(run) != "":
+			c.must(c.report(c.t.Context(), pod, interrupted(c.t)))
+		default:
+			c.cancel(run)
+		}
+	}
+}
+
 func (c *cluster) message(run string) string {
 	got := &v1alpha1.TestRun{}
 	c.must(c.Client.Get(c.t.Context(), c.key(run), got))
@@ -164,12 +189,14 @@ func TestManagerIsKilledAfterAnyWrite(t *testing.T) {
 		meanwhile  int
 		want       v1alpha1.TestRunState
 		wantReason string
-		// writes are the ConfigMap, the ServiceAccount, the RoleBinding, the Pod (and its deletion) and the states.
+		// writes are the ConfigMap, the ServiceAccount, the RoleBinding, the Pod (and its deletion, or the end of its time) and the states.
 		writes int
 	}{
 		{"the run stands still while no manager is there", (*cluster).passStep, 0, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
 		{"the run goes on while no manager is there", (*cluster).passStep, 1, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
 		{"the run ends while no manager is there", (*cluster).passStep, 2, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8},
+		{"the run is canceled", (*cluster).cancelStep, 0, v1alpha1.TestRunError, v1alpha1.ReasonCanceled, 10},
+		{"the run is canceled while no manager is there", (*cluster).cancelStep, 2, v1alpha1.TestRunError, v1alpha1.ReasonCanceled, 9},
 		{"the Pod does not start", (*cluster).stuckStep, 2, v1alpha1.TestRunError, v1alpha1.ReasonImagePullFailed, 9},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {

@@ -30,6 +30,9 @@ type Execution interface {
 	Start(ctx context.Context, run *v1alpha1.TestRun, app *v1alpha1.App) (contract.Observation, error)
 	// Observe says how far the run has come.
 	Observe(ctx context.Context, run *v1alpha1.TestRun) (contract.Observation, error)
+	// Cancel ends the execution, if there is one, gives the script time to clean up, and keeps the log. It returns what can be
+	// seen of the execution.
+	Cancel(ctx context.Context, run *v1alpha1.TestRun) (contract.Observation, error)
 	// Stop ends the execution, if there is one.
 	Stop(ctx context.Context, run *v1alpha1.TestRun) error
 	// Alive returns the runs whose execution may still be under way, by UID.
@@ -56,6 +59,8 @@ type Reconciler struct {
 	Events    events.EventRecorder
 	// StartDeadline is how long a run that has a slot may take until its script starts.
 	StartDeadline time.Duration
+	// DefaultTTL is how long a run is kept after its end that says nothing of it; 0 for as long as nobody deletes it.
+	DefaultTTL time.Duration
 	// PositionInterval is how often positions in the queue are put right.
 	PositionInterval time.Duration
 	// Now is the time, time.Now outside of tests.
@@ -70,12 +75,12 @@ const conflictDelay = 200 * time.Millisecond
 // errOutdated says that a decision was made on an old state of the run, and has to be made again.
 var errOutdated = errors.New("the run has changed meanwhile")
 
-// +kubebuilder:rbac:groups=topas.dev,resources=testruns,verbs=get;list;watch
+// +kubebuilder:rbac:groups=topas.dev,resources=testruns,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=topas.dev,resources=testruns/status,verbs=patch
 // +kubebuilder:rbac:groups=topas.dev,resources=testruns/finalizers,verbs=update
 // +kubebuilder:rbac:groups=topas.dev,resources=apps,verbs=get;list;watch
 // +kubebuilder:rbac:groups=topas.dev,resources=apps/finalizers,verbs=update
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts,verbs=get;create
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=get;create
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles,resourceNames=topas-runner,verbs=bind
@@ -98,7 +103,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	if run.Status.State.Finished() || run.DeletionTimestamp != nil {
-		return ctrl.Result{}, r.wrapUp(ctx, run)
+		return r.conclude(ctx, run)
 	}
 	result, err := r.advance(ctx, run)
 	if apierrors.IsConflict(err) || errors.Is(err, errOutdated) {
@@ -113,17 +118,22 @@ func (r *Reconciler) advance(ctx context.Context, run *v1alpha1.TestRun) (ctrl.R
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if facts.Admitted && run.Status.PodName == "" && facts.Seen.Stage != contract.StageEnded {
-		if err := r.start(ctx, run, &facts); err != nil {
-			return ctrl.Result{}, err
-		}
+	switch {
+	case facts.Seen.Stage == contract.StageEnded:
+	case run.Spec.Cancel:
+		facts.Seen, err = r.Execution.Cancel(ctx, run)
+	case facts.Admitted && run.Status.PodName == "":
+		err = r.start(ctx, run, &facts)
+	}
+	if err != nil {
+		return ctrl.Result{}, err
 	}
 	after := status.TestRun(run, facts)
 	if err := r.record(ctx, run, after); err != nil {
 		return ctrl.Result{}, err
 	}
 	if after.State.Finished() {
-		return ctrl.Result{}, r.wrapUp(ctx, run)
+		return r.conclude(ctx, run)
 	}
 	return r.nextLook(after, facts), nil
 }
@@ -150,7 +160,9 @@ func (r *Reconciler) gather(ctx context.Context, run *v1alpha1.TestRun) (status.
 	if seen.Alive {
 		r.Queue.Hold(entry(run))
 	}
-	r.wake(ctx, r.Queue.Add(entry(run)), run.UID)
+	if !run.Spec.Cancel {
+		r.wake(ctx, r.Queue.Add(entry(run)), run.UID)
+	}
 	limits := r.Queue.Limits()
 	return status.TestRunFacts{
 		Now:            r.Now(),
@@ -158,6 +170,7 @@ func (r *Reconciler) gather(ctx context.Context, run *v1alpha1.TestRun) (status.
 		Slots:          limits.Total,
 		NamespaceSlots: limits.PerNamespace,
 		Position:       r.Queue.Position(run.UID),
+		Canceled:       run.Spec.Cancel,
 		Seen:           seen,
 		Since:          r.slots.restored,
 		StartDeadline:  r.StartDeadline,

@@ -8,6 +8,7 @@ package testrun
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/internal/desired"
+	"github.com/topas-dev/topas/internal/status"
 )
 
 // wokenBuffer is how many runs can be woken before a worker has to wait for the queue of the controller to take them.
@@ -48,7 +50,7 @@ func CacheByObject() map[client.Object]cache.ByObject {
 func (r *Reconciler) SetupWithManager(manager ctrl.Manager, options controller.Options) error {
 	r.slots.woken = make(chan woken, wokenBuffer)
 	err := ctrl.NewControllerManagedBy(manager).
-		For(&v1alpha1.TestRun{}, builder.WithPredicates(unfinishedRuns())).
+		For(&v1alpha1.TestRun{}, builder.WithPredicates(r.relevant())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOfPod)).
 		WatchesRawSource(source.TypedChannel(r.slots.woken, handler.TypedEnqueueRequestsFromMapFunc(wokenRun))).
 		WithOptions(options).
@@ -62,12 +64,14 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager, options controller.O
 	return nil
 }
 
-// unfinishedRuns lets nothing through of runs that ended long ago, of which there can be many. The change to an end, and the
-// deletion, still have a slot to free.
-func unfinishedRuns() predicate.Predicate {
+// relevant lets nothing through of runs that ended long ago, of which there can be many, but when and whether they expire. The
+// change to an end, and the deletion, still have a slot to free.
+func (r *Reconciler) relevant() predicate.Predicate {
 	return predicate.Funcs{
-		CreateFunc:  func(e event.CreateEvent) bool { return !finished(e.Object) },
-		UpdateFunc:  func(e event.UpdateEvent) bool { return !finished(e.ObjectOld) || !finished(e.ObjectNew) },
+		CreateFunc: func(e event.CreateEvent) bool { return !finished(e.Object) || !r.expiry(e.Object).IsZero() },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return !finished(e.ObjectOld) || !finished(e.ObjectNew) || !r.expiry(e.ObjectOld).Equal(r.expiry(e.ObjectNew))
+		},
 		DeleteFunc:  func(event.DeleteEvent) bool { return true },
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
@@ -76,6 +80,14 @@ func unfinishedRuns() predicate.Predicate {
 func finished(object client.Object) bool {
 	run, ok := object.(*v1alpha1.TestRun)
 	return ok && run.Status.State.Finished()
+}
+
+func (r *Reconciler) expiry(object client.Object) time.Time {
+	run, ok := object.(*v1alpha1.TestRun)
+	if !ok {
+		return time.Time{}
+	}
+	return status.TestRunExpiry(run, r.DefaultTTL)
 }
 
 // runOfPod goes by the label and not by the owner, so that a Pod whose owner is gone still leads to its slot.

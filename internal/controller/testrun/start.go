@@ -95,7 +95,7 @@ func (r *Reconciler) checkCurrent(ctx context.Context, run *v1alpha1.TestRun) er
 	if err != nil {
 		return fmt.Errorf("reading TestRun %s: %w", run.Name, err)
 	}
-	if live.UID != run.UID || live.DeletionTimestamp != nil || live.Status.PodName != "" || live.Status.State.Finished() {
+	if live.UID != run.UID || live.DeletionTimestamp != nil || live.Spec.Cancel || live.Status.PodName != "" || live.Status.State.Finished() {
 		return errOutdated
 	}
 	return nil

@@ -172,6 +172,7 @@ type settings struct {
 	limit         int
 	perNamespace  int
 	startDeadline time.Duration
+	defaultTTL    time.Duration
 	// clock is the time of the reconciler; nil means that of everybody.
 	clock *clock
 }
@@ -243,6 +244,7 @@ func newReconciler(cached client.Client, live client.Reader, s settings) (*Recon
 		Queue:            runs,
 		Metrics:          measured,
 		StartDeadline:    s.startDeadline,
+		DefaultTTL:       s.defaultTTL,
 		PositionInterval: 100 * time.Millisecond,
 		Now:              s.clock.now,
 	}, nil

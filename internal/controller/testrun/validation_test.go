@@ -152,7 +152,7 @@ func TestSpecOfATestRunIsImmutable(t *testing.T) {
 			}
 			tc.change(run)
 			err := c.Client.Update(t.Context(), run)
-			if err == nil || !strings.Contains(err.Error(), "the spec of a TestRun can't be changed: make a new TestRun") {
+			if err == nil || !strings.Contains(err.Error(), "the spec of a TestRun can't be changed, but for cancel and ttlSecondsAfterFinished: make a new TestRun") {
 				t.Errorf("error is %v", err)
 			}
 		})

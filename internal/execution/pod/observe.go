@@ -17,8 +17,8 @@ import (
 	"github.com/topas-dev/topas/internal/contract"
 )
 
-// lostAfter is how long after the end of its grace period a deleted Pod may still be there. The kubelet removes it at
-// once, so when it is not removed the node doesn't answer.
+// lostAfter is how long after the end of its grace period a Pod that was deleted or canceled may still be alive. The
+// kubelet ends it at once, so when it is not ended the node doesn't answer.
 const lostAfter = 30 * time.Second
 
 // deadlineExceeded is the kubelet's reason for ending a Pod at its activeDeadlineSeconds.
@@ -32,6 +32,8 @@ func observe(pod *corev1.Pod, now time.Time) contract.Observation {
 		Created:   pod.CreationTimestamp.Time,
 		GitCommit: fetchedCommit(pod),
 		Alive:     alive(pod),
+		StopAsked: stopAsked(pod),
+		StopBy:    stopBy(pod),
 	}
 	runner := containerState(pod.Status.ContainerStatuses, contract.RunnerContainer)
 	if runner.Running != nil {
@@ -64,6 +66,18 @@ func alive(pod *corev1.Pod) bool {
 	return containerState(pod.Status.ContainerStatuses, contract.RunnerContainer).Terminated == nil
 }
 
+// missing is what there is to see when there is no Pod.
+func missing(run *v1alpha1.TestRun) contract.Observation {
+	if run.Status.PodName == "" {
+		return contract.Observation{Stage: contract.StageAbsent}
+	}
+	return contract.Observation{
+		Stage:  contract.StageEnded,
+		Name:   run.Status.PodName,
+		Result: lost(fmt.Sprintf("Pod %s is gone: it was deleted before its verdict could be read", run.Status.PodName)),
+	}
+}
+
 // verdict returns what became of the run and when, as soon as that is certain.
 func verdict(pod *corev1.Pod, now time.Time) (contract.Result, time.Time, bool) {
 	runner := containerState(pod.Status.ContainerStatuses, contract.RunnerContainer)
@@ -76,7 +90,7 @@ func verdict(pod *corev1.Pod, now time.Time) (contract.Result, time.Time, bool) 
 	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
 		return endedUnseen(pod), time.Time{}, true
 	case abandoned(pod, now):
-		return lost(fmt.Sprintf("Pod %s was deleted, and its node %s does not say that it has stopped", pod.Name, pod.Spec.NodeName)), time.Time{}, true
+		return lost(fmt.Sprintf("Pod %s was told to end, and its node %s does not say that it has stopped", pod.Name, pod.Spec.NodeName)), time.Time{}, true
 	default:
 		return contract.Result{}, time.Time{}, false
 	}
@@ -102,7 +116,7 @@ func endedByCluster(pod *corev1.Pod, t *corev1.ContainerStateTerminated, own con
 			Message: withDetail("the test needed more memory than its container may use", own.Message),
 		}
 	}
-	if own.Reason != v1alpha1.ReasonTerminated {
+	if own.Reason != v1alpha1.ReasonTerminated || canceled(pod) {
 		return own
 	}
 	if result, ok := stoppedByCluster(pod, t); ok {
@@ -175,9 +189,10 @@ func evicted(pod *corev1.Pod) (contract.Result, bool) {
 	}, true
 }
 
-// abandoned reports whether the Pod was to be gone a while ago. DeletionTimestamp is the end of the grace period.
+// abandoned reports whether the Pod was to have ended a while ago.
 func abandoned(pod *corev1.Pod, now time.Time) bool {
-	return pod.DeletionTimestamp != nil && now.After(pod.DeletionTimestamp.Add(lostAfter))
+	end := stopBy(pod)
+	return !end.IsZero() && now.After(end)
 }
 
 func lost(message string) contract.Result {

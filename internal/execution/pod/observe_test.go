@@ -59,7 +59,13 @@ func (p *podOf) condition(kind corev1.PodConditionType, status corev1.ConditionS
 
 func (p *podOf) deleted(end time.Time) *podOf {
 	at := metav1.NewTime(end)
-	p.DeletionTimestamp = &at
+	p.DeletionTimestamp, p.DeletionGracePeriodSeconds = &at, new(int64(30))
+	return p
+}
+
+func (p *podOf) canceled(at time.Time) *podOf {
+	p.Annotations = map[string]string{annotationCanceledAt: at.Format(time.RFC3339)}
+	p.Spec.ActiveDeadlineSeconds, p.Spec.TerminationGracePeriodSeconds = new(int64(1)), new(int64(20))
 	return p
 }
 
@@ -180,12 +186,30 @@ func TestObserve(t *testing.T) {
 				Result: contract.Result{Verdict: contract.Error, Reason: "GitFailed", Message: "no such revision"}}},
 		{"a deleted Pod has time to clean up",
 			newPod().phase(corev1.PodRunning, "", "").runner(running()).deleted(now.Add(-lostAfter)),
-			contract.Observation{Stage: contract.StageRunning, Name: "run-1", Created: created, Started: started, Alive: true}},
+			contract.Observation{Stage: contract.StageRunning, Name: "run-1", Created: created, Started: started, Alive: true,
+				StopAsked: now.Add(-lostAfter - 30*time.Second), StopBy: now}},
 		{"the node of a deleted Pod doesn't answer, so its container may still run",
 			newPod().phase(corev1.PodRunning, "", "").runner(running()).deleted(now.Add(-lostAfter - time.Second)),
 			contract.Observation{Stage: contract.StageEnded, Name: "run-1", Created: created, Started: started, Alive: true,
+				StopAsked: now.Add(-lostAfter - 31*time.Second), StopBy: now.Add(-time.Second),
 				Result: contract.Result{Verdict: contract.Error, Reason: "PodLost",
-					Message: "Pod run-1 was deleted, and its node node-1 does not say that it has stopped"}}},
+					Message: "Pod run-1 was told to end, and its node node-1 does not say that it has stopped"}}},
+		{"a canceled Pod has time to clean up",
+			newPod().phase(corev1.PodRunning, "", "").runner(running()).canceled(now.Add(-50 * time.Second)),
+			contract.Observation{Stage: contract.StageRunning, Name: "run-1", Created: created, Started: started, Alive: true,
+				StopAsked: now.Add(-50 * time.Second), StopBy: now}},
+		{"the node of a canceled Pod doesn't answer",
+			newPod().phase(corev1.PodRunning, "", "").runner(running()).canceled(now.Add(-51 * time.Second)),
+			contract.Observation{Stage: contract.StageEnded, Name: "run-1", Created: created, Started: started, Alive: true,
+				StopAsked: now.Add(-51 * time.Second), StopBy: now.Add(-time.Second),
+				Result: contract.Result{Verdict: contract.Error, Reason: "PodLost",
+					Message: "Pod run-1 was told to end, and its node node-1 does not say that it has stopped"}}},
+		{"the deadline of a canceled Pod is not the timeout of its test",
+			newPod().phase(corev1.PodFailed, "DeadlineExceeded", "Pod was active").canceled(created).
+				runner(ended(2, "Error", left(t, contract.Result{Verdict: contract.Error, Reason: "Terminated", Message: "canceled"}))),
+			contract.Observation{Stage: contract.StageEnded, Name: "run-1", Created: created, Started: started, Ended: finished,
+				StopAsked: created, StopBy: created.Add(50 * time.Second),
+				Result: contract.Result{Verdict: contract.Error, Reason: "Terminated", Message: "canceled"}}},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, observe(&tc.pod.Pod, now)); diff != "" {

@@ -68,14 +68,7 @@ func (e *Execution) Observe(ctx context.Context, run *v1alpha1.TestRun) (contrac
 	if pod != nil {
 		return observe(pod, time.Now()), nil
 	}
-	if run.Status.PodName == "" {
-		return contract.Observation{Stage: contract.StageAbsent}, nil
-	}
-	return contract.Observation{
-		Stage:  contract.StageEnded,
-		Name:   run.Status.PodName,
-		Result: lost(fmt.Sprintf("Pod %s is gone: it was deleted before its verdict could be read", run.Status.PodName)),
-	}, nil
+	return missing(run), nil
 }
 
 // Stop ends the Pod of a run, giving the script time to clean up. A Pod that is gone or being deleted is left alone.
