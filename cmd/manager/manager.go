@@ -80,7 +80,7 @@ func newManager(ctx context.Context, config *rest.Config, o *options) (ctrl.Mana
 
 func addTestRuns(manager ctrl.Manager, o *options) error {
 	runs := queue.New(queue.Limits{Total: o.maxConcurrentTests, PerNamespace: o.maxConcurrentPerNamespace})
-	measured, err := metrics.NewTestRuns(ctrlmetrics.Registry, runs.Depth, runs.Active)
+	measured, err := metrics.NewTestRuns(ctrlmetrics.Registry, runs)
 	if err != nil {
 		return err
 	}

@@ -30,9 +30,16 @@ const (
 	otherReason = "Other"
 )
 
-// NewTestRuns registers the metrics of the runs. Depth and active are asked whenever somebody reads the metrics, so they
-// can't drift away from what the queue holds.
-func NewTestRuns(registry prometheus.Registerer, depth, active func() int) (*TestRuns, error) {
+// Queue is asked whenever somebody reads the metrics, so that they can't drift away from what it holds.
+type Queue interface {
+	// Restored reports whether the queue knows of all runs. Until then nothing is said of it, rather than that it is empty.
+	Restored() bool
+	Depth() int
+	Active() int
+}
+
+// NewTestRuns registers the metrics of the runs.
+func NewTestRuns(registry prometheus.Registerer, queue Queue) (*TestRuns, error) {
 	m := &TestRuns{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "topas_test_duration_seconds",
@@ -53,9 +60,7 @@ func NewTestRuns(registry prometheus.Registerer, depth, active func() int) (*Tes
 		reasons: map[string]bool{},
 	}
 	for _, collector := range []prometheus.Collector{
-		m.duration, m.finished, m.waited,
-		gauge("topas_queue_depth", "Number of TestRuns that wait for a slot.", depth),
-		gauge("topas_active_runners", "Number of TestRuns that hold a slot, from their admission until none of their containers is alive.", active),
+		m.duration, m.finished, m.waited, slots{queue},
 	} {
 		if err := registry.Register(collector); err != nil {
 			return nil, fmt.Errorf("registering the metrics of the runs: %w", err)
@@ -89,6 +94,24 @@ func (m *TestRuns) bounded(reason string) string {
 	return reason
 }
 
-func gauge(name, help string, value func() int) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
+var (
+	queueDepth = prometheus.NewDesc("topas_queue_depth", "Number of TestRuns that wait for a slot.", nil, nil)
+	activeRuns = prometheus.NewDesc("topas_active_runners",
+		"Number of TestRuns that hold a slot, from their admission until none of their containers is alive.", nil, nil)
+)
+
+// slots collects what the queue holds.
+type slots struct{ queue Queue }
+
+func (slots) Describe(to chan<- *prometheus.Desc) {
+	to <- queueDepth
+	to <- activeRuns
+}
+
+func (s slots) Collect(to chan<- prometheus.Metric) {
+	if !s.queue.Restored() {
+		return
+	}
+	to <- prometheus.MustNewConstMetric(queueDepth, prometheus.GaugeValue, float64(s.queue.Depth()))
+	to <- prometheus.MustNewConstMetric(activeRuns, prometheus.GaugeValue, float64(s.queue.Active()))
 }

@@ -15,20 +15,33 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
+// held is a queue that holds so many runs.
+type held struct {
+	restored      bool
+	depth, active int
+}
+
+func (h *held) Restored() bool { return h.restored }
+func (h *held) Depth() int     { return h.depth }
+func (h *held) Active() int    { return h.active }
+
 func TestRunsAreCounted(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	depth, active := 3, 2
-	m, err := NewTestRuns(registry, func() int { return depth }, func() int { return active })
+	queue := &held{}
+	m, err := NewTestRuns(registry, queue)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if n := testutil.CollectAndCount(slots{queue}); n != 0 {
+		t.Errorf("%d metrics of a queue that does not know its runs yet, want none", n)
+	}
+	queue.restored, queue.active = true, 1
 	m.Admitted(7 * time.Second)
 	m.Admitted(-time.Second) // clocks differ
 	m.Ran("Passed", 2*time.Second)
 	m.Finished("Passed", "Passed")
 	m.Finished("Error", "PodLost")
 	m.Finished("Error", "PodLost")
-	depth, active = 0, 1
 
 	want := `
 # HELP topas_active_runners Number of TestRuns that hold a slot, from their admission until none of their containers is alive.
@@ -70,7 +83,7 @@ func buckets(name, label string, sum, count int, low, high []string) string {
 }
 
 func TestReasonsAreBounded(t *testing.T) {
-	m, err := NewTestRuns(prometheus.NewPedanticRegistry(), nil, nil)
+	m, err := NewTestRuns(prometheus.NewPedanticRegistry(), &held{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,7 @@ type Queue struct {
 	// waiting are all runs that wait. Next are the first ones of the namespaces that are below their limit.
 	waiting, next tree
 	active        int
+	restored      bool
 	// revisited is the place up to which Revisit has come.
 	revisited int
 }
@@ -90,6 +91,7 @@ func (q *Queue) Restore(holding, waiting []Run) []Run {
 	for _, run := range waiting {
 		q.wait(run)
 	}
+	q.restored = true
 	return q.grant()
 }
 
@@ -195,6 +197,13 @@ func (q *Queue) Named(name types.NamespacedName) []Run {
 		runs = append(runs, run)
 	}
 	return runs
+}
+
+// Restored reports whether the queue knows of the runs that were there before it.
+func (q *Queue) Restored() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.restored
 }
 
 // Depth is the number of runs that wait.

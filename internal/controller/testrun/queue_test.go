@@ -96,6 +96,11 @@ func TestNamespaceAtItsLimitKeepsNobodyElseWaiting(t *testing.T) {
 	}
 }
 
+func TestQueueIsKnownWithoutAnyRun(t *testing.T) {
+	r, _ := newCluster(t).manage(settings{limit: 1, startDeadline: time.Hour})
+	newCluster(t).eventually("the queue is known", func() (bool, any) { return r.Queue.Restored(), nil })
+}
+
 // counts are what Metrics was told.
 type counts struct {
 	Admissions int
@@ -174,11 +179,18 @@ func TestWaitingRunsAreWrittenOnce(t *testing.T) {
 	if written := m.writes - before; written != 5 {
 		t.Errorf("%d writes for 5 new runs before %d others, want 5", written, waiting)
 	}
-	before = m.writes
+	second := &mortal{}
+	r = c.incarnation(second)
+	for i := range waiting {
+		reconcile(fmt.Sprintf("run-%02d", i))
+	}
+	if second.writes != 0 {
+		t.Errorf("another manager makes %d writes when it finds the queue, want none", second.writes)
+	}
 	for _, run := range r.Queue.Revisit(10) {
 		reconcile(run.Name)
 	}
-	if written := m.writes - before; written == 0 || written > 20 {
+	if written := second.writes; written == 0 || written > 20 {
 		t.Errorf("%d writes to put positions right, want 1 to 20", written)
 	}
 	run := &v1alpha1.TestRun{}

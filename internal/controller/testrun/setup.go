@@ -58,8 +58,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager, options controller.O
 	if err != nil {
 		return fmt.Errorf("setting up the controller of TestRuns: %w", err)
 	}
-	if err := manager.Add(ctrlmanager.RunnableFunc(r.keepPositions)); err != nil {
-		return fmt.Errorf("keeping the positions in the queue: %w", err)
+	if err := manager.Add(ctrlmanager.RunnableFunc(r.keepQueue)); err != nil {
+		return fmt.Errorf("adding the keeper of the queue: %w", err)
 	}
 	return nil
 }

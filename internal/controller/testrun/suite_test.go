@@ -230,7 +230,7 @@ func (c *cluster) reconciler(cached client.Client, live client.Reader, s setting
 
 func newReconciler(cached client.Client, live client.Reader, s settings) (*Reconciler, error) {
 	runs := queue.New(queue.Limits{Total: s.limit, PerNamespace: s.perNamespace})
-	measured, err := metrics.NewTestRuns(prometheus.NewRegistry(), runs.Depth, runs.Active)
+	measured, err := metrics.NewTestRuns(prometheus.NewRegistry(), runs)
 	if err != nil {
 		return nil, err
 	}
