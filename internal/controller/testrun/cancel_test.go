@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,84 +81,97 @@ func (c *cluster) slotsAreFree(r *Reconciler) {
 	})
 }
 
+const (
+	canceledBefore = "canceled by spec.cancel before it started"
+	canceledAfter  = "canceled by spec.cancel after "
+)
+
 func TestCanceledRuns(t *testing.T) {
-	const before, after = "canceled by spec.cancel before it started", "canceled by spec.cancel after "
 	c := newCluster(t)
-	r, stop := c.manage(settings{limit: 1, startDeadline: time.Minute})
+	r, _ := c.manage(settings{limit: 1, startDeadline: time.Minute})
 
 	c.run("runs")
-	pod := c.runningPod("runs")
+	c.runningPod("runs")
 	c.run("waits")
 	c.await("waits", v1alpha1.TestRunPending, v1alpha1.ReasonQueued)
 	c.cancel("waits")
-	c.checkMessage(c.await("waits", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), before)
+	c.checkMessage(c.await("waits", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), canceledBefore)
 	c.checkNoPod("waits")
 
 	c.cancel("runs")
-	pod = c.awaitExpired("runs")
-	if pod.DeletionTimestamp != nil || !r.Queue.Admitted(r.Queue.Named(c.key("runs"))[0].UID) {
-		t.Errorf("the Pod was deleted or has lost its slot while the script cleans up: %+v", pod.ObjectMeta)
-	}
+	pod := c.awaitExpired("runs")
 	c.run("next")
 	c.await("next", v1alpha1.TestRunPending, v1alpha1.ReasonQueued)
+	if pod.DeletionTimestamp != nil || r.Queue.Active() != 1 {
+		t.Errorf("the Pod was deleted or has lost its slot while the script cleans up: %+v", pod.ObjectMeta)
+	}
 	c.must(c.report(t.Context(), pod, interrupted(t)))
-	c.checkMessage(c.await("runs", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), after)
+	c.checkMessage(c.await("runs", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), canceledAfter)
 
 	c.awaitPod("next")
 	c.cancel("next")
-	c.checkMessage(c.await("next", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), before)
+	c.checkMessage(c.await("next", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), canceledBefore)
 	c.eventually("the Pod that nothing ran in is gone", func() (bool, any) {
 		err := c.Client.Get(t.Context(), c.key("next-1"), &corev1.Pod{})
 		return apierrors.IsNotFound(err), err
 	})
 
 	c.run("canceled-from-birth", func(run *v1alpha1.TestRun) { run.Spec.Cancel = true })
-	c.checkMessage(c.await("canceled-from-birth", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), before)
+	c.checkMessage(c.await("canceled-from-birth", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), canceledBefore)
 	c.checkNoPod("canceled-from-birth")
 
-	c.run("passes-when-told-to-stop")
-	c.runningPod("passes-when-told-to-stop")
-	c.cancel("passes-when-told-to-stop")
-	pod = c.awaitExpired("passes-when-told-to-stop")
+	c.run("passes-too-late")
+	c.runningPod("passes-too-late")
+	c.cancel("passes-too-late")
+	pod = c.awaitExpired("passes-too-late")
 	late := resultOf(t, contract.Result{Verdict: contract.Passed, Reason: contract.ReasonPassed})
 	late.Terminated.FinishedAt = metav1.NewTime(time.Now().Add(2 * time.Second))
 	c.must(c.report(t.Context(), pod, late))
-	c.checkMessage(c.await("passes-when-told-to-stop", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), after)
+	c.checkMessage(c.await("passes-too-late", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), canceledAfter)
 	c.slotsAreFree(r)
+}
 
-	// What happens while no manager is there.
-	c.run("canceled-meanwhile")
-	pod = c.runningPod("canceled-meanwhile")
-	c.run("waits-meanwhile")
-	c.await("waits-meanwhile", v1alpha1.TestRunPending, v1alpha1.ReasonQueued)
+func TestRunsCanceledWhileNoManagerIsThere(t *testing.T) {
+	c := newCluster(t)
+	_, stop := c.manage(settings{limit: 2, startDeadline: time.Minute})
+	c.run("runs")
+	c.runningPod("runs")
+	c.run("passes")
+	pod := c.runningPod("passes")
+	c.run("waits")
+	c.await("waits", v1alpha1.TestRunPending, v1alpha1.ReasonQueued)
 	stop()
-	c.cancel("canceled-meanwhile")
-	c.cancel("waits-meanwhile")
-	r, stop = c.manage(settings{limit: 1, startDeadline: time.Minute})
-	c.checkMessage(c.await("waits-meanwhile", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), before)
-	c.checkNoPod("waits-meanwhile")
-	pod = c.awaitExpired("canceled-meanwhile")
-	c.must(c.report(t.Context(), pod, interrupted(t)))
-	c.await("canceled-meanwhile", v1alpha1.TestRunError, v1alpha1.ReasonCanceled)
-	c.slotsAreFree(r)
 
-	c.run("passes-meanwhile")
-	pod = c.runningPod("passes-meanwhile")
-	stop()
 	c.must(c.report(t.Context(), pod, resultOf(t, contract.Result{Verdict: contract.Passed, Reason: contract.ReasonPassed})))
-	c.cancel("passes-meanwhile")
-	r, _ = c.manage(settings{limit: 1, startDeadline: time.Minute})
-	passed := c.await("passes-meanwhile", v1alpha1.TestRunPassed, v1alpha1.ReasonPassed)
-	c.slotsAreFree(r)
-	if *c.awaitPod("passes-meanwhile").Spec.ActiveDeadlineSeconds == 1 {
+	for _, run := range []string{"runs", "passes", "waits"} {
+		c.cancel(run)
+	}
+	r, _ := c.manage(settings{limit: 2, startDeadline: time.Minute})
+	c.checkMessage(c.await("waits", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), canceledBefore)
+	c.checkNoPod("waits")
+	c.must(c.report(t.Context(), c.awaitExpired("runs"), interrupted(t)))
+	c.checkMessage(c.await("runs", v1alpha1.TestRunError, v1alpha1.ReasonCanceled), canceledAfter)
+	c.await("passes", v1alpha1.TestRunPassed, v1alpha1.ReasonPassed)
+	if *c.awaitPod("passes").Spec.ActiveDeadlineSeconds == 1 {
 		t.Error("a Pod that had ended was told to end")
 	}
+	c.slotsAreFree(r)
+}
 
-	c.cancel("runs") // again: it changes nothing
-	c.run("after-all")
-	c.awaitPod("after-all")
-	if got := c.await("passes-meanwhile", v1alpha1.TestRunPassed, v1alpha1.ReasonPassed); got.ResourceVersion != passed.ResourceVersion {
-		t.Errorf("a run that had passed has changed: %+v", got)
+func TestCancelOfAFinishedRunChangesNothing(t *testing.T) {
+	c := newCluster(t)
+	c.manage(settings{limit: 1, startDeadline: time.Minute})
+	c.runPasses("finished")
+	want := c.await("finished", v1alpha1.TestRunPassed, v1alpha1.ReasonPassed)
+	c.cancel("finished")
+	c.runPasses("after")
+	c.await("after", v1alpha1.TestRunPassed, v1alpha1.ReasonPassed)
+	got := c.await("finished", v1alpha1.TestRunPassed, v1alpha1.ReasonPassed)
+	if diff := cmp.Diff(want.Status, got.Status); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+	if *c.awaitPod("finished").Spec.ActiveDeadlineSeconds == 1 {
+		t.Error("a Pod that had ended was told to end")
 	}
 }
 

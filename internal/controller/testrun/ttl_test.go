@@ -57,23 +57,26 @@ func TestRunsThatExpire(t *testing.T) {
 	c.runPasses("soon", ttl(1))
 	c.awaitGone("soon")
 
-	kept := []string{"by-default", "by-its-own", "shortened", "lengthened"}
 	c.runPasses("by-default")
 	c.runPasses("by-its-own", ttl(7*24*hour))
 	c.runPasses("shortened", ttl(7*24*hour))
-	c.runPasses("lengthened", ttl(10))
-	for _, name := range kept {
+	c.runPasses("lengthened", ttl(hour))
+	for _, name := range []string{"by-default", "by-its-own", "shortened", "lengthened"} {
 		c.await(name, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed)
 	}
+	// No Pod brings this one to mind when a manager starts.
+	c.run("without-a-pod", func(run *v1alpha1.TestRun) { run.Spec.Cancel = true })
+	c.await("without-a-pod", v1alpha1.TestRunError, v1alpha1.ReasonCanceled)
 	c.must(c.patchSpec("lengthened", `"ttlSecondsAfterFinished":604800`))
 	c.must(c.patchSpec("shortened", `"ttlSecondsAfterFinished":1`))
 	c.awaitGone("shortened")
-	c.checkKept("by-default", "by-its-own", "lengthened")
+	c.checkKept("by-default", "by-its-own", "lengthened", "without-a-pod")
 
 	stop()
 	clock.ahead.Store(int64(49 * time.Hour))
 	_, stop = c.manage(withDefault)
 	c.awaitGone("by-default")
+	c.awaitGone("without-a-pod")
 	c.checkKept("by-its-own", "lengthened")
 
 	stop()
