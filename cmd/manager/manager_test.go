@@ -53,7 +53,7 @@ func TestManagerWithItsOwnRights(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- run(ctx, []string{"--runner-image=topas/runner:v1", "--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes,
-			"--leader-elect", "--leader-election-namespace=" + namespace, "--zap-log-level=error"})
+			"--max-concurrent-per-namespace=1", "--leader-elect", "--leader-election-namespace=" + namespace, "--zap-log-level=error"})
 	}()
 	for _, check := range []string{"healthz", "readyz"} {
 		eventually(t, check+" says ok", func() (bool, any) {
@@ -80,6 +80,13 @@ func TestManagerWithItsOwnRights(t *testing.T) {
 	eventually(t, "the run is being started", func() (bool, any) {
 		err := server.Client.Get(t.Context(), client.ObjectKeyFromObject(test), test)
 		return test.Status.PodName == "smoke-1", fmt.Sprint(test.Status, err)
+	})
+
+	next := &v1alpha1.TestRun{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "next"}, Spec: test.Spec}
+	create(t, server, next)
+	eventually(t, "the next run waits for the slot of the namespace", func() (bool, any) {
+		err := server.Client.Get(t.Context(), client.ObjectKeyFromObject(next), next)
+		return next.Status.QueuePosition == 1, fmt.Sprint(next.Status, err)
 	})
 
 	checkMetrics(t, server, namespace, "https://"+metrics+"/metrics")
@@ -147,7 +154,7 @@ func checkMetrics(t *testing.T, server *kube.Server, namespace, url string) {
 	if code != http.StatusOK {
 		t.Errorf("reading the metrics: %d %v", code, err)
 	}
-	for _, line := range []string{"\ntopas_active_runners 1\n", "\ntopas_queue_depth 0\n",
+	for _, line := range []string{"\ntopas_active_runners 1\n", "\ntopas_queue_depth 1\n", "\ntopas_queue_wait_seconds_count 1\n",
 		"\ntopas_app_ready{app=\"mock-app\",namespace=\"" + namespace + "\"} 0\n"} {
 		if !strings.Contains(body, line) {
 			t.Errorf("the metrics lack %q", strings.TrimSpace(line))
