@@ -240,6 +240,15 @@ func TestFetchLeavesWhatIsWrong(t *testing.T) {
 			},
 		},
 		{
+			"a Secret that is not there",
+			map[string]string{contract.EnvGitURL: url, contract.EnvGitPath: "tests/test.lua", contract.EnvGitSecret: "git-login"},
+			contract.Result{
+				Verdict: contract.Error, Reason: contract.ReasonGitAuthFailed,
+				Message: `Secret "git-login" is not there, or is empty: make it in the namespace of the TestRun with the keys ` +
+					"username and password, or bearerToken, or ssh-privatekey and known_hosts",
+			},
+		},
+		{
 			"no URL", map[string]string{contract.EnvGitPath: "tests/test.lua"},
 			contract.Result{
 				Verdict: contract.Error, Reason: contract.ReasonRunnerFailed,
@@ -248,7 +257,7 @@ func TestFetchLeavesWhatIsWrong(t *testing.T) {
 		},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			r := newRunner(t, tc.env, "fetch", "--dir", t.TempDir())
+			r := newRunner(t, tc.env, "fetch", "--dir", t.TempDir(), "--credentials", t.TempDir())
 			_, err := r.cmd.Output()
 			if code, result := r.result(err); code != contract.ExitError || result != tc.want {
 				t.Errorf("exit code is %d and the result\n\t%+v\nwant\n\t%+v", code, result, tc.want)

@@ -10,19 +10,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/config"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 const remoteName = "origin"
 
 // Options say what is fetched and to where.
 type Options struct {
-	// URL of the repository: http:// or https://. A user and password inside it are used to log in; they are
-	// neither stored in Dir nor shown in an error.
+	// URL of the repository: http://, https://, ssh:// or user@host:path. It holds no password.
 	URL string
+	// Credentials for the server of the URL, and for no other.
+	Credentials Credentials
 	// Revision is a branch, a tag, or a full or short commit SHA. Where a branch and a tag have the same name, the
 	// branch is taken. Empty means the default branch.
 	Revision string
@@ -31,54 +34,109 @@ type Options struct {
 	// Dir becomes the working tree. It must be empty, or hold what an earlier Fetch left there, whole or not:
 	// that is removed. It is made when it is missing.
 	Dir string
+	// Waits are how long to wait before each further attempt after a fault of the network. Nothing else is tried again.
+	Waits []time.Duration
+	// Retrying is told of every fault that is followed by an attempt. It may be nil.
+	Retrying func(fault error, wait time.Duration)
 }
 
 // Fetch checks the revision out into the folder and returns the full SHA of its commit. Only the history that is
 // needed to find the commit is fetched: none for a branch, a tag, and a full SHA that the server gives away.
 //
-// The errors name the repository, the revision or the path that isn't there, and what is there instead.
+// Submodules are checked out as well, each at the commit that its repository is meant to have.
+//
+// The errors name the repository, the revision or the path that isn't there, and what is there instead. Those about
+// the credentials are an AuthError.
 func Fetch(ctx context.Context, o Options) (string, error) {
-	src, err := parseURL(o.URL)
+	src, err := newSource(o.URL, o.Credentials)
 	if err != nil {
 		return "", err
 	}
 	if err := checkLocal(o.Path); err != nil {
 		return "", err
 	}
-	commit, err := checkout(ctx, src, o)
+	for _, wait := range o.Waits {
+		commit, err := attempt(ctx, src, o)
+		if _, fault := errors.AsType[*networkError](err); !fault {
+			return commit, err
+		}
+		if o.Retrying != nil {
+			o.Retrying(err, wait)
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("%w, after: %w", ctx.Err(), err)
+		case <-time.After(wait):
+		}
+	}
+	return attempt(ctx, src, o)
+}
+
+// attempt returns when the context ends, though go-git connects to an SSH server without regard to it.
+func attempt(ctx context.Context, src source, o Options) (string, error) {
+	if src.scheme != schemeSSH {
+		return fetchOnce(ctx, src, o)
+	}
+	type outcome struct {
+		commit string
+		err    error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		commit, err := fetchOnce(ctx, src, o)
+		done <- outcome{commit, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", src.explain(ctx.Err())
+	case got := <-done:
+		return got.commit, got.err
+	}
+}
+
+func fetchOnce(ctx context.Context, src source, o Options) (string, error) {
+	commit, err := checkout(ctx, src, o.Revision, o.Dir, 0)
 	if err != nil {
 		return "", err
 	}
-	return commit.String(), nil
+	if err := checkPath(commit, o); err != nil {
+		return "", fmt.Errorf("%s: %w", src.url, err)
+	}
+	return commit.Hash.String(), nil
 }
 
-func checkout(ctx context.Context, src source, o Options) (plumbing.Hash, error) {
+// checkout brings the revision of a repository, with its submodules, into dir. It lies depth submodules deep.
+func checkout(ctx context.Context, src source, revision, dir string, depth int) (*object.Commit, error) {
 	refs, err := src.list(ctx)
 	if err != nil {
-		return plumbing.ZeroHash, src.explain(err)
+		return nil, src.explain(err)
 	}
-	wanted, err := choose(refs, o.Revision)
+	wanted, err := choose(refs, revision)
 	if err != nil {
-		return plumbing.ZeroHash, fmt.Errorf("%s: %w", src.url, err)
+		return nil, fmt.Errorf("%s: %w", src.url, err)
 	}
 
-	repo, commit, err := obtain(ctx, src, wanted, o.Dir)
+	repo, hash, err := obtain(ctx, src, wanted, dir)
 	switch {
 	case errors.Is(err, errUnknownRevision):
-		return plumbing.ZeroHash, fmt.Errorf("%s: %w", src.url, unknownRevision(refs, o.Revision))
+		return nil, fmt.Errorf("%s: %w", src.url, unknownRevision(refs, revision))
 	case err != nil:
-		return plumbing.ZeroHash, src.explain(err)
+		return nil, src.explain(err)
 	}
 
+	commit, err := repo.CommitObject(hash)
+	if err != nil {
+		return nil, fmt.Errorf("%s: reading commit %s: %w", src.url, hash, err)
+	}
 	tree, err := repo.Worktree()
 	if err != nil {
-		return plumbing.ZeroHash, fmt.Errorf("opening the working tree in %s: %w", o.Dir, err)
+		return nil, fmt.Errorf("opening the working tree in %s: %w", dir, err)
 	}
-	if err := tree.Checkout(&gogit.CheckoutOptions{Hash: commit, Force: true}); err != nil {
-		return plumbing.ZeroHash, fmt.Errorf("checking out commit %s of %s: %w", commit, src.url, err)
+	if err := tree.Checkout(&gogit.CheckoutOptions{Hash: hash, Force: true}); err != nil {
+		return nil, fmt.Errorf("checking out commit %s of %s: %w", hash, src.url, err)
 	}
-	if err := checkPath(repo, commit, o); err != nil {
-		return plumbing.ZeroHash, fmt.Errorf("%s: %w", src.url, err)
+	if err := checkoutSubmodules(ctx, src, repo, commit, dir, depth); err != nil {
+		return nil, fmt.Errorf("%s: %w", src.url, err)
 	}
 	return commit, nil
 }
@@ -87,7 +145,7 @@ func checkout(ctx context.Context, src source, o Options) (plumbing.Hash, error)
 func obtain(ctx context.Context, src source, want target, dir string) (*gogit.Repository, plumbing.Hash, error) {
 	if want.spec != "" {
 		repo, commit, err := fetchInto(ctx, src, dir, 1, want.resolve, config.RefSpec(want.spec))
-		if want.sha == "" || err == nil || ctx.Err() != nil {
+		if want.sha == "" || err == nil || ctx.Err() != nil || networkFault(err) {
 			return repo, commit, err
 		}
 		// Servers may refuse to give away a commit by its SHA, each in words of its own. Its branch still holds it.
@@ -114,7 +172,8 @@ func fetchInto(
 		RemoteName: remoteName,
 		RefSpecs:   specs,
 		Depth:      depth,
-		Auth:       src.auth(),
+		Auth:       src.auth,
+		CABundle:   src.ca(),
 		Tags:       gogit.NoTags,
 	})
 	if err != nil {

@@ -15,25 +15,31 @@ import (
 	"slices"
 	"strings"
 
-	gogit "github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
+
+// escapes is what os.Root says of a path that leads out of it; it has no error value for that.
+const escapes = "path escapes from parent"
 
 func checkLocal(name string) error {
 	if name == "" {
 		return errors.New("the path of the script inside the repository is missing")
 	}
-	first, _, _ := strings.Cut(path.Clean(name), "/")
-	if !filepath.IsLocal(filepath.FromSlash(name)) || strings.EqualFold(first, gitDir) {
+	if !isLocal(name) {
 		return fmt.Errorf("path %q must stay inside the repository: write it relative to the root and without '..', such as tests/upgrade_test.lua", name)
 	}
 	return nil
 }
 
+// isLocal reports whether the slash-separated name stays inside the working tree, and out of git's own folders.
+func isLocal(name string) bool {
+	return filepath.IsLocal(filepath.FromSlash(name)) && !strings.ContainsRune(name, '\\') &&
+		!slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, gitDir) })
+}
+
 // checkPath makes sure that the path is a regular file of the checkout. A symbolic link may lead to it, but not out
 // of the repository.
-func checkPath(repo *gogit.Repository, commit plumbing.Hash, o Options) error {
+func checkPath(commit *object.Commit, o Options) error {
 	root, err := os.OpenRoot(o.Dir)
 	if err != nil {
 		return fmt.Errorf("opening the checkout: %w", err)
@@ -43,13 +49,15 @@ func checkPath(repo *gogit.Repository, commit plumbing.Hash, o Options) error {
 	info, err := root.Stat(filepath.FromSlash(path.Clean(o.Path)))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("path %q not found in commit %s%s", o.Path, commit, scripts(repo, commit, o.Path))
+		return fmt.Errorf("path %q not found in commit %s%s", o.Path, commit.Hash, scripts(commit, o.Path))
+	case err != nil && pathCause(err).Error() == escapes:
+		return fmt.Errorf("path %q in commit %s is or goes through a symbolic link that leads out of the repository", o.Path, commit.Hash)
 	case err != nil:
-		return fmt.Errorf("path %q in commit %s can't be used: %w", o.Path, commit, pathCause(err))
+		return fmt.Errorf("path %q in commit %s can't be used: %w", o.Path, commit.Hash, pathCause(err))
 	case info.IsDir():
-		return fmt.Errorf("path %q in commit %s is a folder, must be a file%s", o.Path, commit, scripts(repo, commit, o.Path))
+		return fmt.Errorf("path %q in commit %s is a folder, must be a file%s", o.Path, commit.Hash, scripts(commit, o.Path))
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("path %q in commit %s is not a regular file", o.Path, commit)
+		return fmt.Errorf("path %q in commit %s is not a regular file", o.Path, commit.Hash)
 	}
 	return nil
 }
@@ -63,12 +71,8 @@ func pathCause(err error) error {
 }
 
 // scripts lists the Lua files of the commit, first those with the file name that was asked for.
-func scripts(repo *gogit.Repository, commit plumbing.Hash, wanted string) string {
-	c, err := repo.CommitObject(commit)
-	if err != nil {
-		return ""
-	}
-	files, err := c.Files()
+func scripts(commit *object.Commit, wanted string) string {
+	files, err := commit.Files()
 	if err != nil {
 		return ""
 	}

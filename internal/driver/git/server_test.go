@@ -6,6 +6,9 @@ SPDX-License-Identifier: Apache-2.0
 package git_test
 
 import (
+	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -14,38 +17,108 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/topas-dev/topas/internal/driver/git"
 )
 
 const (
 	user     = "tester"
 	password = "s3cret/päss"
+	token    = "t0ken.of-the+tester"
 )
 
-// server is git's own HTTP backend in front of a folder of repositories. Those below /private/ want a password.
+// server is git's own HTTP backend in front of a folder of repositories. Those below /private/ want a password, those
+// below /bearer/ a token.
 type server struct {
 	url string
 	dir string
+	// ca is the certificate of a server that speaks TLS.
+	ca string
+	// through, when it is set, is what requests have to get through.
+	through func(http.Handler) http.Handler
 }
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	dir := t.TempDir()
+	return serve(t, httptest.NewServer)
+}
+
+func newTLSServer(t *testing.T) *server {
+	t.Helper()
+	return serve(t, func(h http.Handler) *httptest.Server {
+		srv := httptest.NewUnstartedServer(h)
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+		srv.StartTLS()
+		return srv
+	})
+}
+
+func serve(t *testing.T, start func(http.Handler) *httptest.Server) *server {
+	t.Helper()
+	s := &server{dir: t.TempDir()}
 	backend := &cgi.Handler{
-		Path: filepath.Join(strings.TrimSpace(run(t, dir, "git", "--exec-path")), "git-http-backend"),
-		Env:  []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1"},
+		Path:   filepath.Join(strings.TrimSpace(run(t, s.dir, "git", "--exec-path")), "git-http-backend"),
+		Env:    []string{"GIT_PROJECT_ROOT=" + s.dir, "GIT_HTTP_EXPORT_ALL=1"},
+		Stderr: io.Discard,
 	}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/private/") {
-			if u, p, ok := r.BasicAuth(); !ok || u != user || p != password {
-				w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
-				http.Error(w, "<html>a long page</html>", http.StatusUnauthorized)
-				return
-			}
+	srv := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if challenge := refusal(r); challenge != "" {
+			w.Header().Set("WWW-Authenticate", challenge)
+			http.Error(w, "<html>a long page</html>", http.StatusUnauthorized)
+			return
+		}
+		if s.through != nil {
+			s.through(backend).ServeHTTP(w, r)
+			return
 		}
 		backend.ServeHTTP(w, r)
 	}))
 	t.Cleanup(srv.Close)
-	return &server{url: srv.URL, dir: dir}
+	s.url = srv.URL
+	if certificate := srv.Certificate(); certificate != nil {
+		s.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))
+	}
+	return s
+}
+
+// refusal returns how the request has to log in, or nothing if it may pass.
+func refusal(r *http.Request) string {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/private/"):
+		if u, p, ok := r.BasicAuth(); !ok || u != user || p != password {
+			return `Basic realm="git"`
+		}
+	case strings.HasPrefix(r.URL.Path, "/bearer/"):
+		if r.Header.Get("Authorization") != "Bearer "+token {
+			return `Bearer realm="git"`
+		}
+	case r.Header.Get("Authorization") != "":
+		return "nobody asked for credentials"
+	}
+	return ""
+}
+
+// secret is a Secret the way that the kubelet mounts it: the keys are links into a hidden folder.
+func secret(t *testing.T, values map[string]string) git.Credentials {
+	t.Helper()
+	credentials, err := git.LoadCredentials("git-login", secretDir(t, values))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return credentials
+}
+
+func secretDir(t *testing.T, values map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "..data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range values {
+		write(t, dir, map[string]string{"..data/" + key: value})
+		symlink(t, dir, "..data/"+key, key)
+	}
+	return dir
 }
 
 // repository is one that is pushed to by hand.
