@@ -74,7 +74,7 @@ type TestRunSpec struct {
 }
 
 // GitSource is a file in a git repository.
-// +kubebuilder:validation:XValidation:rule="has(self.secretRef) || self.url.matches('^https?://')",message="an SSH url needs secretRef, the name of a Secret with the keys ssh-privatekey and known_hosts"
+// +kubebuilder:validation:XValidation:rule="has(self.secretRef) || !(self.url.startsWith('ssh://') || self.url.matches('^[A-Za-z0-9_.-]+@[^:/]+:.+'))",message="an SSH url needs secretRef, the name of a Secret with the keys ssh-privatekey and known_hosts"
 type GitSource struct {
 	// url of the repository: https://, http:// or ssh://, or user@host:path for SSH.
 	// +required
