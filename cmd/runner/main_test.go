@@ -9,11 +9,13 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http/cgi"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -207,7 +209,7 @@ func TestRunStopsWithSIGTERM(t *testing.T) {
 }
 
 func TestFetchLeavesTheCommit(t *testing.T) {
-	url, commit := repository(t)
+	url, commit := repository(t, 0)
 	dir := filepath.Join(t.TempDir(), "source")
 	env := map[string]string{contract.EnvGitURL: url, contract.EnvGitPath: "tests/test.lua", contract.EnvGitRevision: "main"}
 	r := newRunner(t, env, "fetch", "--dir", dir)
@@ -225,7 +227,7 @@ func TestFetchLeavesTheCommit(t *testing.T) {
 }
 
 func TestFetchLeavesWhatIsWrong(t *testing.T) {
-	url, _ := repository(t)
+	url, _ := repository(t, 0)
 	for _, tc := range []struct {
 		reason string
 		env    map[string]string
@@ -266,8 +268,31 @@ func TestFetchLeavesWhatIsWrong(t *testing.T) {
 	}
 }
 
-// repository serves a git repository with one commit by git's own HTTP backend.
-func repository(t *testing.T) (url, commit string) {
+// TestFetchNeedsLittleMemory holds a repository of many files against the 256 MiB that the container may use.
+func TestFetchNeedsLittleMemory(t *testing.T) {
+	url, _ := repository(t, 10_000)
+	env := map[string]string{contract.EnvGitURL: url, contract.EnvGitPath: "tests/test.lua"}
+	dir := filepath.Join(t.TempDir(), "source")
+	r := newRunner(t, env, "fetch", "--dir", dir)
+	_, err := r.cmd.Output()
+	if code, result := r.result(err); code != 0 {
+		t.Fatalf("exit code is %d and the result %+v\n%s", code, result, r.errs.String())
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "tests", "*", "*.lua")); err != nil || len(files) != 10_000 {
+		t.Errorf("checked out %d files (%v), want 10000", len(files), err)
+	}
+	usage, ok := r.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		t.Fatal("the system does not tell how much memory a process needed")
+	}
+	t.Logf("%d MiB", usage.Maxrss>>10)
+	if usage.Maxrss > 200<<10 {
+		t.Errorf("needed %d MiB, want at most 200", usage.Maxrss>>10)
+	}
+}
+
+// repository serves a git repository with one commit, with as many files below the script, by git's own HTTP backend.
+func repository(t *testing.T, files int) (url, commit string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "app", "tests"), 0o755); err != nil {
@@ -275,6 +300,15 @@ func repository(t *testing.T) (url, commit string) {
 	}
 	if err := os.WriteFile(filepath.Join(dir, "app", "tests", "test.lua"), []byte("print('hello')"), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	for i := range files {
+		file := filepath.Join(dir, "app", "tests", strconv.Itoa(i/100), fmt.Sprintf("%d.lua", i))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, fmt.Appendf(nil, "return %d", i), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	git := func(args ...string) string {
 		cmd := exec.CommandContext(t.Context(), "git", args...)
