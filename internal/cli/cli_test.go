@@ -112,6 +112,7 @@ func TestUsageErrors(t *testing.T) {
 		{"an unknown flag", "test status --wat", "error: unknown flag: --wat"},
 		{"no source", "test schedule --app a", "error: give the test either by --script, or by --git and --git-path"},
 		{"two sources", "test schedule --app a --script s.lua --git https://h/r --git-path p", "error: --script and --git can't be given together"},
+		{"a Secret for git with a script", "test schedule --app a --script s.lua --git-secret s", "error: --script and --git can't be given together"},
 		{"a git option with a script", "test schedule --app a --script s.lua --git-revision v1", "error: --script and --git can't be given together"},
 		{"git without a path", "test schedule --app a --git https://h/r", "error: --git-path is missing"},
 		{"a path without git", "test schedule --app a --git-path p", "error: --git is missing"},

@@ -50,6 +50,7 @@ type scheduleOptions struct {
 	gitURL      string
 	gitPath     string
 	gitRevision string
+	gitSecret   string
 	app         string
 	include     []string
 	param       []string
@@ -94,6 +95,7 @@ by their path relative to its own folder, or to the current directory when they 
 	flags.StringVar(&o.gitURL, "git", "", "`URL` of the git repository that holds the script: https://, http:// or ssh://.")
 	flags.StringVar(&o.gitPath, "git-path", "", "`PATH` of the script inside the git repository.")
 	flags.StringVar(&o.gitRevision, "git-revision", "", "`REVISION`: a branch, a tag or a commit. (default the repository's default branch)")
+	flags.StringVar(&o.gitSecret, "git-secret", "", "`NAME` of the Secret with the login for the git repository, such as username and password, or ssh-privatekey and known_hosts.")
 	flags.StringVar(&o.app, "app", "", "`APP` to test, in the same namespace.")
 	flags.StringArrayVar(&o.include, "include", nil, "File or folder (`PATH`) that goes along with the script; can be given more than once.")
 	flags.StringArrayVar(&o.param, "param", nil, "Parameter of the script (`NAME=VALUE`), which reads it with os.getenv; can be given more than once.")
@@ -141,9 +143,9 @@ func (o *scheduleOptions) complete(cmd *cobra.Command) error {
 
 func (o *scheduleOptions) checkSource(cmd *cobra.Command) error {
 	switch {
-	case o.script == "" && o.gitURL == "" && o.gitPath == "" && o.gitRevision == "":
+	case o.script == "" && o.gitURL == "" && o.gitPath == "" && o.gitRevision == "" && o.gitSecret == "":
 		return usage(cmd, "give the test either by --script, or by --git and --git-path")
-	case o.script != "" && (o.gitURL != "" || o.gitPath != "" || o.gitRevision != ""):
+	case o.script != "" && (o.gitURL != "" || o.gitPath != "" || o.gitRevision != "" || o.gitSecret != ""):
 		return usage(cmd, "--script and --git can't be given together: a test has one source")
 	case o.script != "":
 		return nil
@@ -213,6 +215,9 @@ func (o *scheduleOptions) testRun(b bundle.Bundle) *v1alpha1.TestRun {
 	if o.gitURL != "" {
 		source = o.gitPath
 		run.Spec.Git = &v1alpha1.GitSource{URL: o.gitURL, Path: o.gitPath, Revision: o.gitRevision}
+		if o.gitSecret != "" {
+			run.Spec.Git.SecretRef = &v1alpha1.SecretReference{Name: o.gitSecret}
+		}
 	}
 	if b.ScriptName != "" {
 		run.Annotations = map[string]string{v1alpha1.AnnotationScriptName: b.ScriptName}

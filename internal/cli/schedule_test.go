@@ -99,7 +99,7 @@ func TestScheduleFromGit(t *testing.T) {
 	workFolder(t)
 	kubeconfig(t, server.Config, server.NewNamespace(t))
 	got := call(t.Context(), "", "test", "schedule", "--git", "https://git.example.com/shop.git", "--git-path", "tests/smoke.lua", "--git-revision", "v1",
-		"--app", "my-app", "-o", "json")
+		"--git-secret", "git-login", "--app", "my-app", "-o", "json")
 	if got.Code != ExitOK || got.Stderr != "" {
 		t.Fatalf("schedule: %+v", got)
 	}
@@ -109,7 +109,8 @@ func TestScheduleFromGit(t *testing.T) {
 	}
 	wantSpec := v1alpha1.TestRunSpec{
 		AppName: "my-app", Timeout: "10m",
-		Git: &v1alpha1.GitSource{URL: "https://git.example.com/shop.git", Path: "tests/smoke.lua", Revision: "v1"},
+		Git: &v1alpha1.GitSource{URL: "https://git.example.com/shop.git", Path: "tests/smoke.lua", Revision: "v1",
+			SecretRef: &v1alpha1.SecretReference{Name: "git-login"}},
 	}
 	if diff := cmp.Diff(wantSpec, run.Spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
