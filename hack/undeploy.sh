@@ -7,5 +7,7 @@ set -euo pipefail
 
 if kubectl get crd apps.topas.dev testruns.topas.dev >/dev/null 2>&1; then
   kubectl delete testruns.topas.dev,apps.topas.dev --all --all-namespaces --cascade=foreground --timeout=120s
+  # Without the CRDs the garbage collector loses sight of what belonged to an App that was deleted just before.
+  kubectl wait --for=delete deployments,replicasets,jobs,pods --all-namespaces -l topas.dev/app --timeout=120s
 fi
 kubectl delete --ignore-not-found --timeout=120s -f "$1"
