@@ -48,12 +48,10 @@ func (o *AppObservation) Redact(secrets []string) {
 func (o *AppObservation) eachEnd(visit func(*corev1.ContainerStateTerminated)) {
 	inPods := func(pods []corev1.Pod) {
 		for _, pod := range pods {
-			for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-				for _, c := range statuses {
-					for _, ended := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
-						if ended != nil && ended.Message != "" {
-							visit(ended)
-						}
+			for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+				for _, ended := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
+					if ended != nil && ended.Message != "" {
+						visit(ended)
 					}
 				}
 			}
