@@ -43,39 +43,6 @@ const (
 	TestRunConditionComplete = "Complete"
 )
 
-// Reasons of a TestRun, in status.reason and in its conditions.
-const (
-	// Pending.
-	ReasonQueued   = "Queued"
-	ReasonStarting = "Starting"
-	// Running.
-	ReasonRunning = "Running"
-	// Passed.
-	ReasonPassed = "Passed"
-	// Failed: the system under test did not hold.
-	ReasonAssertionFailed = "AssertionFailed"
-	ReasonScriptError     = "ScriptError"
-	ReasonTimeout         = "Timeout"
-	// Error: the test could not be judged.
-	ReasonAppNotFound      = "AppNotFound"
-	ReasonScriptInvalid    = "ScriptInvalid"
-	ReasonScriptNotFound   = "ScriptNotFound"
-	ReasonBundleTooLarge   = "BundleTooLarge"
-	ReasonGitFailed        = "GitFailed"
-	ReasonGitAuthFailed    = "GitAuthFailed"
-	ReasonImagePullFailed  = "ImagePullFailed"
-	ReasonStartFailed      = "StartFailed"
-	ReasonPodCreateFailed  = "PodCreateFailed"
-	ReasonPodLost          = "PodLost"
-	ReasonPodNameTaken     = "PodNameTaken"
-	ReasonEvicted          = "Evicted"
-	ReasonOutOfMemory      = "OutOfMemory"
-	ReasonDeadlineExceeded = "DeadlineExceeded"
-	ReasonTerminated       = "Terminated"
-	ReasonCanceled         = "Canceled"
-	ReasonRunnerFailed     = "RunnerFailed"
-)
-
 const (
 	// AnnotationScriptName holds the file name of an inline script, which error messages name.
 	// Without it the name is "script.lua".
@@ -84,4 +51,7 @@ const (
 	LabelApp = "topas.dev/app"
 	// LabelTestRun is on every object made for a TestRun.
 	LabelTestRun = "topas.dev/testrun"
+	// AnnotationCopyOf is on the private copy of an App that a TestRun with the isolation Ephemeral has, and names that App.
+	// Names that begin with the App's stand for those of the copy in the test.
+	AnnotationCopyOf = "topas.dev/copy-of"
 )

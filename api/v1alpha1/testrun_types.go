@@ -11,7 +11,7 @@ import (
 
 // TestRunSpec is one execution of one Lua script against one App.
 // +kubebuilder:validation:XValidation:rule="has(self.script) != has(self.git)",message="give the test either inline in script or by git (url, path, revision): exactly one of them"
-// +kubebuilder:validation:XValidation:rule="self.appName == oldSelf.appName && has(self.script) == has(oldSelf.script) && (!has(self.script) || self.script == oldSelf.script) && has(self.git) == has(oldSelf.git) && (!has(self.git) || self.git == oldSelf.git) && has(self.files) == has(oldSelf.files) && (!has(self.files) || self.files == oldSelf.files) && has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params) && has(self.timeout) == has(oldSelf.timeout) && (!has(self.timeout) || self.timeout == oldSelf.timeout) && has(self.priority) == has(oldSelf.priority) && (!has(self.priority) || self.priority == oldSelf.priority) && has(self.podTemplate) == has(oldSelf.podTemplate) && (!has(self.podTemplate) || self.podTemplate == oldSelf.podTemplate)",message="the spec of a TestRun can't be changed, but for cancel and ttlSecondsAfterFinished: make a new TestRun"
+// +kubebuilder:validation:XValidation:rule="self.appName == oldSelf.appName && has(self.script) == has(oldSelf.script) && (!has(self.script) || self.script == oldSelf.script) && has(self.git) == has(oldSelf.git) && (!has(self.git) || self.git == oldSelf.git) && has(self.files) == has(oldSelf.files) && (!has(self.files) || self.files == oldSelf.files) && has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params) && has(self.timeout) == has(oldSelf.timeout) && (!has(self.timeout) || self.timeout == oldSelf.timeout) && has(self.priority) == has(oldSelf.priority) && (!has(self.priority) || self.priority == oldSelf.priority) && has(self.secrets) == has(oldSelf.secrets) && (!has(self.secrets) || self.secrets == oldSelf.secrets) && has(self.isolation) == has(oldSelf.isolation) && (!has(self.isolation) || self.isolation == oldSelf.isolation) && has(self.retries) == has(oldSelf.retries) && (!has(self.retries) || self.retries == oldSelf.retries) && has(self.podTemplate) == has(oldSelf.podTemplate) && (!has(self.podTemplate) || self.podTemplate == oldSelf.podTemplate)",message="the spec of a TestRun can't be changed, but for cancel and ttlSecondsAfterFinished: make a new TestRun"
 // +kubebuilder:validation:XValidation:rule="self.?cancel.orValue(false) || !oldSelf.?cancel.orValue(false)",message="a TestRun that was canceled stays so: make a new TestRun"
 type TestRunSpec struct {
 	// appName is the App in the same namespace that the script tests.
@@ -44,6 +44,16 @@ type TestRunSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(name, size(name) <= 256 && name.matches('^[A-Za-z_][A-Za-z0-9_.-]*$'))",message="the name of a parameter must be letters, digits, '_', '-' and '.', must not begin with a digit, and have at most 256 characters, such as BASE_URL"
 	Params map[string]string `json:"params,omitempty"`
 
+	// secrets are the names of Secrets in the namespace of the TestRun, whose keys the script reads with test.secret("name/key").
+	// Their values are replaced by *** in the log and in the status.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.all(name, name.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$'))",message="secrets are the names of Secrets: lower case letters, digits, '-' and '.'"
+	Secrets []string `json:"secrets,omitempty"`
+
 	// timeout is how long the script may run, as a Go duration from 1s to 24h, such as "90s" or "10m".
 	// +optional
 	// +default="10m"
@@ -56,6 +66,19 @@ type TestRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self >= -1000 && self <= 1000",message="priority must be a number from -1000 to 1000: runs of a higher priority go first, 0 is the default"
 	Priority int32 `json:"priority,omitempty"`
+
+	// isolation says with whom the run shares the App. Shared: runs on one App run side by side. Exclusive: the run has the App
+	// for itself, others wait for it, and the App's spec is put back as it was when the run ends. Ephemeral: the run has a copy
+	// of the App, with databases of its own, that is made for it and deleted with its end.
+	// +optional
+	// +default="Shared"
+	Isolation Isolation `json:"isolation,omitempty"`
+
+	// retries is how many more times the run is tried when an attempt ends as an Error that the cluster caused, such as
+	// Evicted or ImagePullFailed. From 0, the default, to 10.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= 0 && self <= 10",message="retries must be a number from 0 to 10"
+	Retries int32 `json:"retries,omitempty"`
 
 	// cancel ends the run, as an Error with the reason Canceled. A script that runs is stopped and has 30 seconds to clean up.
 	// It can't be taken back, and changes nothing of a run that has ended.
@@ -72,6 +95,17 @@ type TestRunSpec struct {
 	// +optional
 	PodTemplate *PodTemplate `json:"podTemplate,omitempty"`
 }
+
+// Isolation says with whom a run shares its App.
+// +kubebuilder:validation:Enum=Shared;Exclusive;Ephemeral
+type Isolation string
+
+// The isolations. An empty one is Shared.
+const (
+	IsolationShared    Isolation = "Shared"
+	IsolationExclusive Isolation = "Exclusive"
+	IsolationEphemeral Isolation = "Ephemeral"
+)
 
 // GitSource is a file in a git repository.
 // +kubebuilder:validation:XValidation:rule="has(self.secretRef) || !(self.url.startsWith('ssh://') || self.url.matches('^[A-Za-z0-9_.-]+@[^:/]+:.+'))",message="an SSH url needs secretRef, the name of a Secret with the keys ssh-privatekey and known_hosts"
@@ -101,82 +135,6 @@ type GitSource struct {
 	// For an ssh url: ssh-privatekey and known_hosts. Only the container that clones gets to see it.
 	// +optional
 	SecretRef *SecretReference `json:"secretRef,omitempty"`
-}
-
-// TestRunState is where a run stands.
-// +kubebuilder:validation:Enum=Pending;Running;Passed;Failed;Error
-type TestRunState string
-
-const (
-	// TestRunPending means that the run waits for a free slot, or for its Pod to start.
-	TestRunPending TestRunState = "Pending"
-	// TestRunRunning means that the script runs.
-	TestRunRunning TestRunState = "Running"
-	// TestRunPassed means that the script ran to its end without an error.
-	TestRunPassed TestRunState = "Passed"
-	// TestRunFailed means that the test ran and the system under test did not hold.
-	TestRunFailed TestRunState = "Failed"
-	// TestRunError means that the test could not be judged.
-	TestRunError TestRunState = "Error"
-)
-
-// Finished reports whether the state is final.
-func (s TestRunState) Finished() bool {
-	return s == TestRunPassed || s == TestRunFailed || s == TestRunError
-}
-
-// TestRunStatus is what became of the run.
-type TestRunStatus struct {
-	// observedGeneration is the generation of the spec that this status describes.
-	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-
-	// state is Pending, Running, Passed, Failed or Error.
-	// +optional
-	State TestRunState `json:"state,omitempty"`
-
-	// reason is one CamelCase word for the state, such as AssertionFailed or AppNotFound.
-	// +optional
-	Reason string `json:"reason,omitempty"`
-
-	// message is the first failure, with file and line where there is one.
-	// +optional
-	Message string `json:"message,omitempty"`
-
-	// queuePosition is the place among all runs that wait for a slot: 1 goes next. It follows the queue every few
-	// seconds for the first runs, and now and then for those behind.
-	// +optional
-	QueuePosition int32 `json:"queuePosition,omitempty"`
-
-	// startTime is when the script was started.
-	// +optional
-	StartTime *metav1.Time `json:"startTime,omitempty"`
-
-	// completionTime is when the verdict was there.
-	// +optional
-	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
-
-	// duration is the time from startTime to completionTime, as a Go duration such as "12.3s".
-	// +optional
-	Duration string `json:"duration,omitempty"`
-
-	// podName is the Pod in which the script runs, in the namespace of the run.
-	// +optional
-	PodName string `json:"podName,omitempty"`
-
-	// gitCommit is the full SHA that git.revision was resolved to.
-	// +optional
-	GitCommit string `json:"gitCommit,omitempty"`
-
-	// appVersions are the versions of the App's services when the run was started: service -> version.
-	// +optional
-	AppVersions map[string]string `json:"appVersions,omitempty"`
-
-	// conditions are Admitted and Complete.
-	// +optional
-	// +listType=map
-	// +listMapKey=type
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
 // TestRun is one execution of one Lua script against one App.

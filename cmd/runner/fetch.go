@@ -76,9 +76,9 @@ func fetch(ctx context.Context, o git.Options, secret, credentials string) contr
 	case auth:
 		return failure(contract.ReasonGitAuthFailed, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return failure(contract.ReasonGitFailed, fmt.Errorf("not done within %s: %w", fetchTimeout, err))
+		return failure(contract.ReasonGitCloneFailed, fmt.Errorf("not done within %s: %w", fetchTimeout, err))
 	case err != nil:
-		return failure(contract.ReasonGitFailed, err)
+		return failure(contract.ReasonGitCloneFailed, err)
 	}
 	return contract.Result{Verdict: contract.Passed, Reason: contract.ReasonPassed, GitCommit: commit}
 }

@@ -40,14 +40,14 @@ func run(ctx context.Context, args []string) (code int) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			fmt.Fprintf(os.Stderr, "runner: panic: %v\n%s", caught, debug.Stack())
-			code = r.write(failure(contract.ReasonRunnerFailed, fmt.Errorf("the runner panicked: %v", caught)))
+			code = r.write(failure(contract.ReasonRunnerCrashed, fmt.Errorf("the runner panicked: %v", caught)))
 		}
 	}()
 	root := newCommand(r)
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "runner: %v\n", err)
-		return r.write(failure(contract.ReasonRunnerFailed, err))
+		return r.write(failure(contract.ReasonRunnerCrashed, err))
 	}
 	return r.code
 }

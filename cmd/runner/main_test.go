@@ -155,14 +155,14 @@ func TestRunLeavesItsVerdict(t *testing.T) {
 		{
 			reason: "a variable that is missing", env: with(env, contract.EnvApp, ""), script: "", code: 2,
 			want: contract.Result{
-				Verdict: contract.Error, Reason: contract.ReasonRunnerFailed,
+				Verdict: contract.Error, Reason: contract.ReasonRunnerCrashed,
 				Message: "the App under test is missing: set the environment variable TOPAS_APP or the flag --app",
 			},
 		},
 		{
 			reason: "a variable that is wrong", env: with(env, contract.EnvTimeout, "soon"), script: "", code: 2,
 			want: contract.Result{
-				Verdict: contract.Error, Reason: contract.ReasonRunnerFailed,
+				Verdict: contract.Error, Reason: contract.ReasonRunnerCrashed,
 				Message: `TOPAS_TIMEOUT is "soon", must be a duration such as 90s or 10m`,
 			},
 		},
@@ -237,7 +237,7 @@ func TestFetchLeavesWhatIsWrong(t *testing.T) {
 			"a revision that is not there",
 			map[string]string{contract.EnvGitURL: url, contract.EnvGitPath: "tests/test.lua", contract.EnvGitRevision: "v9"},
 			contract.Result{
-				Verdict: contract.Error, Reason: contract.ReasonGitFailed,
+				Verdict: contract.Error, Reason: contract.ReasonGitCloneFailed,
 				Message: url + `: revision "v9" not found: it is no branch, tag or commit of the repository; there are main`,
 			},
 		},
@@ -253,7 +253,7 @@ func TestFetchLeavesWhatIsWrong(t *testing.T) {
 		{
 			"no URL", map[string]string{contract.EnvGitPath: "tests/test.lua"},
 			contract.Result{
-				Verdict: contract.Error, Reason: contract.ReasonRunnerFailed,
+				Verdict: contract.Error, Reason: contract.ReasonRunnerCrashed,
 				Message: "the URL of the git repository is missing: set the environment variable TOPAS_GIT_URL or the flag --url",
 			},
 		},

@@ -37,6 +37,8 @@ const (
 	// EnvRoots are the folders that the script's files and modules are read from, separated
 	// by ":". Nothing outside them is read.
 	EnvRoots = "TOPAS_ROOTS"
+	// EnvSecrets are the names of the Secrets in SecretsDir, separated by ",". It is not set if there are none.
+	EnvSecrets = "TOPAS_SECRETS"
 	// EnvGitURL, EnvGitPath and EnvGitRevision say what the fetch container clones.
 	EnvGitURL      = "TOPAS_GIT_URL"
 	EnvGitPath     = "TOPAS_GIT_PATH"
@@ -54,6 +56,8 @@ const (
 	// CredentialsDir holds a folder for every database of the App whose credentials are in a Secret, by the name of the
 	// database, with a file for each of the keys user, password and dbname that the Secret has.
 	CredentialsDir = "/topas/credentials"
+	// SecretsDir holds a folder for every Secret of the TestRun that exists, by its name, with a file for every key.
+	SecretsDir = "/topas/secrets"
 	// GitCredentialsDir holds a file for every key of the Secret that the git source names. Only the fetch container has it.
 	GitCredentialsDir = "/topas/git-credentials"
 	// TempDir is the one place besides SourceDir that can be written to.
@@ -72,12 +76,13 @@ const (
 	ReasonPassed          = "Passed"
 	ReasonAssertionFailed = "AssertionFailed"
 	ReasonScriptError     = "ScriptError"
-	ReasonTimeout         = "Timeout"
-	ReasonScriptInvalid   = "ScriptInvalid"
+	ReasonTimedOut        = "TimedOut"
+	ReasonCompileError    = "CompileError"
 	ReasonScriptNotFound  = "ScriptNotFound"
 	ReasonAppNotFound     = "AppNotFound"
-	ReasonGitFailed       = "GitFailed"
+	ReasonGitCloneFailed  = "GitCloneFailed"
 	ReasonGitAuthFailed   = "GitAuthFailed"
+	ReasonSecretNotFound  = "SecretNotFound"
 	ReasonTerminated      = "Terminated"
-	ReasonRunnerFailed    = "RunnerFailed"
+	ReasonRunnerCrashed   = "RunnerCrashed"
 )

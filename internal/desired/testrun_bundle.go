@@ -112,12 +112,12 @@ func checkScriptName(run *v1alpha1.TestRun) error {
 	}
 	name := TestRunScriptName(run)
 	if len(name) > 253 || !bundlePath.MatchString(name) {
-		return &BundleError{v1alpha1.ReasonScriptInvalid, fmt.Sprintf(
+		return &BundleError{v1alpha1.ReasonBundleInvalid, fmt.Sprintf(
 			"annotation %s is %.300q, must be a relative path such as upgrade_test.lua, of at most 253 letters, digits and _ . @ + = , - or space, "+
 				"no part of it beginning with a dot", v1alpha1.AnnotationScriptName, name)}
 	}
 	if _, taken := run.Spec.Files[name]; taken {
-		return &BundleError{v1alpha1.ReasonScriptInvalid, fmt.Sprintf(
+		return &BundleError{v1alpha1.ReasonBundleInvalid, fmt.Sprintf(
 			"spec.files has an entry %q, and the script itself has that name: rename the file, or the script by the annotation %s",
 			name, v1alpha1.AnnotationScriptName)}
 	}
@@ -134,7 +134,7 @@ func checkFolders(run *v1alpha1.TestRun) error {
 	for _, name := range names {
 		for folder := path.Dir(name); folder != "."; folder = path.Dir(folder) {
 			if slices.Contains(names, folder) {
-				return &BundleError{v1alpha1.ReasonScriptInvalid, fmt.Sprintf(
+				return &BundleError{v1alpha1.ReasonBundleInvalid, fmt.Sprintf(
 					"%q is a file of the test and also the folder of its file %q: rename one of them", folder, name)}
 			}
 		}

@@ -205,14 +205,14 @@ func TestBundlesThatCannotBe(t *testing.T) {
 		},
 			v1alpha1.ReasonBundleTooLarge, "have 1032193 bytes together, at most 1032192 are allowed"},
 		{"a file has the name of the script", func(r *v1alpha1.TestRun) { r.Spec.Files["upgrade_test.lua"] = "" },
-			v1alpha1.ReasonScriptInvalid, `spec.files has an entry "upgrade_test.lua"`},
+			v1alpha1.ReasonBundleInvalid, `spec.files has an entry "upgrade_test.lua"`},
 		{"a git test has no inline script to collide with", func(r *v1alpha1.TestRun) { *r = *gitRun(); r.Spec.Files["script.lua"] = "" }, "", ""},
 		{"a file is also a folder", func(r *v1alpha1.TestRun) { r.Spec.Files["tests"] = "" },
-			v1alpha1.ReasonScriptInvalid, `"tests" is a file of the test and also the folder of its file "tests/api-tests.json"`},
+			v1alpha1.ReasonBundleInvalid, `"tests" is a file of the test and also the folder of its file "tests/api-tests.json"`},
 		{"the script is also a folder", func(r *v1alpha1.TestRun) { r.Spec.Files["upgrade_test.lua/a/b"] = "" },
-			v1alpha1.ReasonScriptInvalid, `"upgrade_test.lua" is a file of the test and also the folder`},
+			v1alpha1.ReasonBundleInvalid, `"upgrade_test.lua" is a file of the test and also the folder`},
 		{"the script's name leaves the folder", func(r *v1alpha1.TestRun) { r.Annotations[v1alpha1.AnnotationScriptName] = "../x.lua" },
-			v1alpha1.ReasonScriptInvalid, `annotation topas.dev/script-name is "../x.lua", must be a relative path`},
+			v1alpha1.ReasonBundleInvalid, `annotation topas.dev/script-name is "../x.lua", must be a relative path`},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			run := inlineRun()

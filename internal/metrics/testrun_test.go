@@ -40,8 +40,8 @@ func TestRunsAreCounted(t *testing.T) {
 	m.Admitted(-time.Second) // clocks differ
 	m.Ran("Passed", 2*time.Second)
 	m.Finished("Passed", "Passed")
-	m.Finished("Error", "PodLost")
-	m.Finished("Error", "PodLost")
+	m.Finished("Error", "NodeLost")
+	m.Finished("Error", "NodeLost")
 
 	want := `
 # HELP topas_active_runners Number of TestRuns that hold a slot, from their admission until none of their containers is alive.
@@ -53,7 +53,7 @@ topas_queue_depth 0
 # HELP topas_testruns_total Number of TestRuns that have ended, by state and reason.
 # TYPE topas_testruns_total counter
 topas_testruns_total{reason="Passed",state="Passed"} 1
-topas_testruns_total{reason="PodLost",state="Error"} 2
+topas_testruns_total{reason="NodeLost",state="Error"} 2
 # HELP topas_queue_wait_seconds How long TestRuns waited for a slot, from their creation to their admission. Creation is known to the second.
 # TYPE topas_queue_wait_seconds histogram
 ` + buckets("topas_queue_wait_seconds", "", 7, 2, []string{"1", "2.5", "5"}, []string{"10", "30", "60", "120", "300", "600", "1800", "3600", "14400", "43200", "+Inf"}) + `

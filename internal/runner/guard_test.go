@@ -26,7 +26,7 @@ func TestScriptThatCannotBeInterrupted(t *testing.T) {
 		Script: "test.lua", Timeout: 100 * time.Millisecond, Output: &log,
 		Connect: func(context.Context) (modules.Drivers, func(), error) { return modules.Drivers{}, func() {}, nil },
 	})
-	want := contract.Result{Verdict: contract.Failed, Reason: contract.ReasonTimeout, Message: (&stuckError{}).Error()}
+	want := contract.Result{Verdict: contract.Failed, Reason: contract.ReasonTimedOut, Message: (&stuckError{}).Error()}
 	if diff := cmp.Diff(want, result, cmpopts.IgnoreFields(contract.Result{}, "Duration")); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}

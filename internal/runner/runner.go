@@ -98,7 +98,7 @@ func judge(err error) contract.Result {
 	if err == nil {
 		return contract.Result{Verdict: contract.Passed, Reason: contract.ReasonPassed}
 	}
-	result := contract.Result{Verdict: contract.Error, Reason: contract.ReasonRunnerFailed, Message: err.Error()}
+	result := contract.Result{Verdict: contract.Error, Reason: contract.ReasonRunnerCrashed, Message: err.Error()}
 	if _, ok := errors.AsType[*scriptNotFoundError](err); ok {
 		result.Reason = contract.ReasonScriptNotFound
 	}
@@ -109,7 +109,7 @@ func judge(err error) contract.Result {
 		result.Reason = contract.ReasonTerminated
 	}
 	if stuck, ok := errors.AsType[*stuckError](err); ok && errors.Is(stuck, context.DeadlineExceeded) {
-		result.Verdict, result.Reason = contract.Failed, contract.ReasonTimeout
+		result.Verdict, result.Reason = contract.Failed, contract.ReasonTimedOut
 	}
 	if failed, ok := errors.AsType[*vm.Error](err); ok {
 		result.Verdict, result.Reason = verdictOf(failed.Kind)
@@ -124,12 +124,12 @@ func verdictOf(kind vm.Kind) (contract.Verdict, string) {
 	case vm.Raised:
 		return contract.Failed, contract.ReasonScriptError
 	case vm.Timeout:
-		return contract.Failed, contract.ReasonTimeout
+		return contract.Failed, contract.ReasonTimedOut
 	case vm.Compile:
-		return contract.Error, contract.ReasonScriptInvalid
+		return contract.Error, contract.ReasonCompileError
 	case vm.Canceled:
 		return contract.Error, contract.ReasonTerminated
 	default:
-		return contract.Error, contract.ReasonRunnerFailed
+		return contract.Error, contract.ReasonRunnerCrashed
 	}
 }

@@ -89,10 +89,10 @@ func TestTheWholePath(t *testing.T) {
 			"test.lua:2: Failing / Get nobody: expected response to have status code 200 but got 404 at GET http://frontend/api/users/nobody",
 		},
 		{
-			"a script that does not compile", "local x =\n", erroneous, contract.ReasonScriptInvalid, "test.lua:1: ",
+			"a script that does not compile", "local x =\n", erroneous, contract.ReasonCompileError, "test.lua:1: ",
 		},
 		{
-			"a module that does not compile", "require('broken')", erroneous, contract.ReasonScriptInvalid, "broken.lua:1: ",
+			"a module that does not compile", "require('broken')", erroneous, contract.ReasonCompileError, "broken.lua:1: ",
 		},
 		{
 			"an unknown option", "require('sut').apply_service('frontend', { imag = 'x' })", failed, contract.ReasonScriptError,
@@ -174,7 +174,7 @@ func TestTheWholePath(t *testing.T) {
 			Roots:  bundle(t, "print('before')\nrequire('sut').wait_ready('db', '50s')"),
 			Script: "test.lua", Timeout: time.Second, Connect: s.connect, Output: &log,
 		})
-		if result.Verdict != contract.Failed || result.Reason != contract.ReasonTimeout || !strings.HasPrefix(result.Message, "test.lua:2: timed out after 1s in sut.wait_ready") {
+		if result.Verdict != contract.Failed || result.Reason != contract.ReasonTimedOut || !strings.HasPrefix(result.Message, "test.lua:2: timed out after 1s in sut.wait_ready") {
 			t.Errorf("result is %+v", result)
 		}
 		if !strings.HasPrefix(log.String(), "before\nFAILED test.lua:2: timed out after 1s") {
@@ -200,7 +200,7 @@ func TestAPanicIsAResult(t *testing.T) {
 		Roots: bundle(t, ""), Script: "test.lua", Timeout: time.Minute, Output: &log,
 		Connect: func(context.Context) (modules.Drivers, func(), error) { panic("no such thing") },
 	})
-	want := contract.Result{Verdict: contract.Error, Reason: contract.ReasonRunnerFailed, Message: "the runner panicked: no such thing"}
+	want := contract.Result{Verdict: contract.Error, Reason: contract.ReasonRunnerCrashed, Message: "the runner panicked: no such thing"}
 	if diff := cmp.Diff(want, result); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
@@ -217,7 +217,7 @@ func TestAnUnreachableClusterIsAnError(t *testing.T) {
 			return modules.Drivers{}, nil, errors.New("connection refused")
 		},
 	})
-	want := contract.Result{Verdict: contract.Error, Reason: contract.ReasonRunnerFailed, Message: "connection refused"}
+	want := contract.Result{Verdict: contract.Error, Reason: contract.ReasonRunnerCrashed, Message: "connection refused"}
 	if diff := cmp.Diff(want, result); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}

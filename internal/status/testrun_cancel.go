@@ -18,7 +18,7 @@ func endsAsCanceled(seen contract.Observation) bool {
 		return seen.Stage == contract.StageAbsent
 	}
 	switch seen.Result.Reason {
-	case v1alpha1.ReasonTerminated, v1alpha1.ReasonPodLost:
+	case v1alpha1.ReasonTerminated, v1alpha1.ReasonPodDeleted, v1alpha1.ReasonNodeLost:
 		return true
 	}
 	return !seen.StopAsked.IsZero() && (seen.Ended.IsZero() || seen.Ended.After(seen.StopAsked))

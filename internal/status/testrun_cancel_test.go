@@ -61,7 +61,7 @@ func TestCanceledRun(t *testing.T) {
 		{
 			reason: "one whose Pod was deleted before it started",
 			seen: contract.Observation{Stage: contract.StageEnded, Name: "run-1",
-				Result: contract.Result{Verdict: contract.Error, Reason: "PodLost", Message: "gone"}},
+				Result: contract.Result{Verdict: contract.Error, Reason: "PodDeleted", Message: "gone"}},
 			want: admittedRun(withPod, state(v1alpha1.TestRunError, "Canceled", "canceled by spec.cancel before it started"), ended(30, ""), completeAt(30)),
 		},
 		{
@@ -86,7 +86,7 @@ func TestCanceledRun(t *testing.T) {
 			want: canceled("canceled by spec.cancel after 16s", 21, "16s"),
 		},
 		{
-			reason: "a script that runs out of memory while it should clean up", seen: endedWith(21, contract.Error, "OutOfMemory"),
+			reason: "a script that runs out of memory while it should clean up", seen: endedWith(21, contract.Error, "OOMKilled"),
 			want: canceled("canceled by spec.cancel after 16s", 21, "16s"),
 		},
 		{
@@ -99,7 +99,7 @@ func TestCanceledRun(t *testing.T) {
 		{
 			reason: "a Pod whose node does not answer",
 			seen: seen(contract.StageEnded, func(o *contract.Observation) {
-				o.Alive, o.Result = true, contract.Result{Verdict: contract.Error, Reason: "PodLost", Message: "no word from node-1"}
+				o.Alive, o.Result = true, contract.Result{Verdict: contract.Error, Reason: "NodeLost", Message: "no word from node-1"}
 			}),
 			want: canceled("canceled by spec.cancel after 25s: no word from node-1", 30, "25s"),
 		},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -152,7 +153,7 @@ func testRunState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.TestR
 
 func runningState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.TestRunState, string, string) {
 	if end := backstop(s, facts); !facts.Now.Before(end) {
-		return v1alpha1.TestRunError, v1alpha1.ReasonPodLost, fmt.Sprintf(
+		return v1alpha1.TestRunError, v1alpha1.ReasonNodeLost, fmt.Sprintf(
 			"Pod %s should have ended by %s, and its node has reported no end", s.PodName, end.UTC().Format(time.RFC3339))
 	}
 	return v1alpha1.TestRunRunning, v1alpha1.ReasonRunning, ""
@@ -163,8 +164,11 @@ func startingState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.Test
 	if facts.Seen.WaitingMessage != "" {
 		words = strings.TrimPrefix(facts.Seen.WaitingReason+": "+facts.Seen.WaitingMessage, ": ")
 	}
-	if slices.Contains(imagePullReasons, facts.Seen.WaitingReason) {
+	switch {
+	case slices.Contains(imagePullReasons, facts.Seen.WaitingReason):
 		reason = v1alpha1.ReasonImagePullFailed
+	case facts.Seen.WaitingReason == corev1.PodReasonUnschedulable:
+		reason = v1alpha1.ReasonUnschedulable
 	}
 	if facts.Problem != nil {
 		reason, words = facts.Problem.Reason, facts.Problem.Message

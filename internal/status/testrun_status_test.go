@@ -100,9 +100,9 @@ func TestTestRunStatus(t *testing.T) {
 		GitCommit: "abc", Result: contract.Result{Verdict: contract.Passed, Reason: "Passed", Duration: 2345 * time.Millisecond}}
 	failed := passed
 	failed.GitCommit, failed.Result = "", contract.Result{Verdict: contract.Failed, Reason: "AssertionFailed", Message: "script.lua:3: no"}
-	lost := contract.Observation{Stage: contract.StageEnded, Name: "run-1", Result: contract.Result{Verdict: contract.Error, Reason: "PodLost", Message: "gone"}}
+	lost := contract.Observation{Stage: contract.StageEnded, Name: "run-1", Result: contract.Result{Verdict: contract.Error, Reason: "PodDeleted", Message: "gone"}}
 	refused := &TestRunProblem{Reason: "PodCreateFailed", Message: "creating Pod run-1: exceeded quota"}
-	finalStatus := admittedRun(withPod, state(v1alpha1.TestRunFailed, "Timeout", "too slow"), ended(30, "30s"))
+	finalStatus := admittedRun(withPod, state(v1alpha1.TestRunFailed, "TimedOut", "too slow"), ended(30, "30s"))
 
 	for _, tc := range []struct {
 		reason string
@@ -169,7 +169,7 @@ func TestTestRunStatus(t *testing.T) {
 		{
 			reason: "a Pod without a node ends the run at the deadline", before: admittedRun(), second: 301,
 			facts: TestRunFacts{Admitted: true, Seen: unschedulable},
-			want: admittedRun(withPod, state("Error", "StartFailed", "the test did not start within 5m: Unschedulable: 0/1 nodes are available"),
+			want: admittedRun(withPod, state("Error", "Unschedulable", "the test did not start within 5m: Unschedulable: 0/1 nodes are available"),
 				ended(301, ""), completeAt(301)),
 		},
 		{
@@ -235,7 +235,7 @@ func TestTestRunStatus(t *testing.T) {
 			reason: "a Pod that the cluster does not end is given up", before: admittedRun(withPod, startedAt(5)), second: 5 + 780,
 			facts: TestRunFacts{Admitted: true, Seen: running},
 			want: admittedRun(withPod, startedAt(5),
-				state("Error", "PodLost", "Pod run-1 should have ended by 2026-01-01T12:13:05Z, and its node has reported no end"), ended(785, "13m0s"), completeAt(785)),
+				state("Error", "NodeLost", "Pod run-1 should have ended by 2026-01-01T12:13:05Z, and its node has reported no end"), ended(785, "13m0s"), completeAt(785)),
 		},
 		{
 			reason: "the runner's duration is the better one", before: admittedRun(withPod), second: 9,
@@ -256,7 +256,7 @@ func TestTestRunStatus(t *testing.T) {
 		{
 			reason: "a lost Pod", before: admittedRun(withPod, startedAt(5)), second: 20,
 			facts: TestRunFacts{Admitted: true, Seen: lost},
-			want:  admittedRun(withPod, startedAt(5), state("Error", "PodLost", "gone"), ended(20, "15s"), completeAt(20)),
+			want:  admittedRun(withPod, startedAt(5), state("Error", "PodDeleted", "gone"), ended(20, "15s"), completeAt(20)),
 		},
 		{
 			reason: "the first verdict stays", before: finalStatus, second: 99,

@@ -51,7 +51,7 @@ func TestBadTests(t *testing.T) {
 		{
 			name: "does-not-compile", reason: "a script that does not compile could not be judged",
 			script:    "local x = 1\nif x then\n",
-			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonScriptInvalid,
+			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonCompileError,
 			wantMessage: []string{"does-not-compile.lua:"},
 		},
 		{
@@ -89,7 +89,7 @@ func TestBadTests(t *testing.T) {
 			name: "endless", reason: "a script that does not end is stopped, and the line at which it was is told",
 			script:    "local n = 0\nwhile true do n = n + 1 end\n",
 			run:       func(r *topasv1alpha1.TestRun) { r.Spec.Timeout = "2s" },
-			wantState: topasv1alpha1.TestRunFailed, wantReason: topasv1alpha1.ReasonTimeout,
+			wantState: topasv1alpha1.TestRunFailed, wantReason: topasv1alpha1.ReasonTimedOut,
 			wantMessage: []string{"endless.lua:2: timed out after", "2s"},
 		},
 	} {

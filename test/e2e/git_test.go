@@ -51,19 +51,19 @@ func TestGitSource(t *testing.T) {
 		{
 			name: "no-revision", reason: "a revision that is not there is named",
 			git:       topasv1alpha1.GitSource{URL: "http://gitserver:8080/tests.git", Revision: "v9.9.9", Path: "smoke_test.lua"},
-			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonGitFailed,
+			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonGitCloneFailed,
 			wantMessage: []string{"v9.9.9", "http://gitserver:8080/tests.git"},
 		},
 		{
 			name: "no-path", reason: "a path that is not there is named",
 			git:       topasv1alpha1.GitSource{URL: "http://gitserver:8080/tests.git", Revision: "main", Path: "smoke/other_test.lua"},
-			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonGitFailed,
+			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonGitCloneFailed,
 			wantMessage: []string{"smoke/other_test.lua"},
 		},
 		{
 			name: "no-repository", reason: "a repository that is not there is named",
 			git:       topasv1alpha1.GitSource{URL: "http://gitserver:8080/other.git", Path: "smoke_test.lua"},
-			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonGitFailed,
+			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonGitCloneFailed,
 			wantMessage: []string{"http://gitserver:8080/other.git"},
 		},
 	} {

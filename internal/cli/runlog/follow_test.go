@@ -182,7 +182,7 @@ func TestFollowOfACloneThatFails(t *testing.T) {
 	s.kubelet.End(s.log("fetch"))
 	s.out.await(t, "revision v2 not found\n")
 	s.containers(ended(2), waiting("PodInitializing", ""))
-	s.state(v1alpha1.TestRunError, v1alpha1.ReasonGitFailed, "revision v2 not found")
+	s.state(v1alpha1.TestRunError, v1alpha1.ReasonGitCloneFailed, "revision v2 not found")
 	run, err := f.wait()
 	if err != nil {
 		t.Fatal(err)

@@ -96,7 +96,7 @@ func TestRunsThatEnd(t *testing.T) {
 		{
 			reason:    "a file has the name of the script",
 			change:    func(run *v1alpha1.TestRun) { run.Spec.Files = map[string]string{"script.lua": "x"} },
-			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonScriptInvalid, wantMessage: `spec.files has an entry "script.lua"`,
+			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonBundleInvalid, wantMessage: `spec.files has an entry "script.lua"`,
 		},
 		{
 			reason: "script and files are too large together",
@@ -144,7 +144,7 @@ func TestRunsThatEnd(t *testing.T) {
 				c.await(pod.Labels[desired.LabelTestRun], v1alpha1.TestRunRunning, v1alpha1.ReasonRunning)
 				c.must(c.Client.Delete(t.Context(), pod, client.GracePeriodSeconds(0)))
 			},
-			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonPodLost, wantMessage: "is gone: it was deleted before its verdict could be read",
+			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonPodDeleted, wantMessage: "is gone: it was deleted before its verdict could be read",
 		},
 		{
 			reason: "the source can't be fetched",
@@ -152,10 +152,10 @@ func TestRunsThatEnd(t *testing.T) {
 			play: func(t *testing.T, pod *corev1.Pod) {
 				before := pod.DeepCopy()
 				pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: contract.FetchContainer, State: resultOf(t, contract.Result{
-					Verdict: contract.Error, Reason: contract.ReasonGitFailed, Message: `revision "v1.0.0" does not exist`})}}
+					Verdict: contract.Error, Reason: contract.ReasonGitCloneFailed, Message: `revision "v1.0.0" does not exist`})}}
 				c.must(c.Client.Status().Patch(t.Context(), pod, client.MergeFrom(before)))
 			},
-			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonGitFailed, wantMessage: `revision "v1.0.0" does not exist`,
+			wantState: v1alpha1.TestRunError, wantReason: v1alpha1.ReasonGitCloneFailed, wantMessage: `revision "v1.0.0" does not exist`,
 		},
 		{
 			reason: "a test from git says which commit it ran",

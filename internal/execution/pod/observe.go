@@ -72,9 +72,10 @@ func missing(run *v1alpha1.TestRun) contract.Observation {
 		return contract.Observation{Stage: contract.StageAbsent}
 	}
 	return contract.Observation{
-		Stage:  contract.StageEnded,
-		Name:   run.Status.PodName,
-		Result: lost(fmt.Sprintf("Pod %s is gone: it was deleted before its verdict could be read", run.Status.PodName)),
+		Stage: contract.StageEnded,
+		Name:  run.Status.PodName,
+		Result: contract.Result{Verdict: contract.Error, Reason: v1alpha1.ReasonPodDeleted,
+			Message: fmt.Sprintf("Pod %s is gone: it was deleted before its verdict could be read", run.Status.PodName)},
 	}
 }
 
@@ -112,7 +113,7 @@ func endedByCluster(pod *corev1.Pod, t *corev1.ContainerStateTerminated, own con
 			own.Message = "" // that it was killed goes without saying
 		}
 		return contract.Result{
-			Verdict: contract.Error, Reason: v1alpha1.ReasonOutOfMemory, Duration: own.Duration,
+			Verdict: contract.Error, Reason: v1alpha1.ReasonOOMKilled, Duration: own.Duration,
 			Message: withDetail("the test needed more memory than its container may use", own.Message),
 		}
 	}
@@ -133,7 +134,7 @@ func stoppedByCluster(pod *corev1.Pod, t *corev1.ContainerStateTerminated) (cont
 			return neverRan(pod), true
 		}
 		return contract.Result{
-			Verdict: contract.Failed, Reason: v1alpha1.ReasonTimeout,
+			Verdict: contract.Failed, Reason: v1alpha1.ReasonTimedOut,
 			Message: withDetail("the test did not end by itself when its time was over, and was stopped", pod.Status.Message),
 		}, true
 	}
@@ -196,7 +197,7 @@ func abandoned(pod *corev1.Pod, now time.Time) bool {
 }
 
 func lost(message string) contract.Result {
-	return contract.Result{Verdict: contract.Error, Reason: v1alpha1.ReasonPodLost, Message: message}
+	return contract.Result{Verdict: contract.Error, Reason: v1alpha1.ReasonNodeLost, Message: message}
 }
 
 // waitingFor says why the script has not started, in the cluster's words.

@@ -38,7 +38,7 @@ func runnerResult(t *corev1.ContainerStateTerminated) contract.Result {
 	if verdict == contract.Passed {
 		return contract.Result{Verdict: verdict, Reason: v1alpha1.ReasonPassed}
 	}
-	reason := v1alpha1.ReasonRunnerFailed
+	reason := v1alpha1.ReasonRunnerCrashed
 	if verdict == contract.Failed {
 		reason = v1alpha1.ReasonScriptError
 	}
@@ -54,7 +54,7 @@ func fetchResult(t *corev1.ContainerStateTerminated) contract.Result {
 	if r, ok := stopped(t, t.Message); ok {
 		return r
 	}
-	return contract.Result{Verdict: contract.Error, Reason: v1alpha1.ReasonGitFailed,
+	return contract.Result{Verdict: contract.Error, Reason: v1alpha1.ReasonGitCloneFailed,
 		Message: withDetail(fmt.Sprintf("fetching the git source ended with exit code %d", t.ExitCode), joined(t.Reason, t.Message))}
 }
 
