@@ -26,6 +26,8 @@ const (
 const (
 	// EnvRun is the name of the TestRun.
 	EnvRun = "TOPAS_RUN"
+	// EnvRunUID is the UID of the TestRun: a later one may have the same name.
+	EnvRunUID = "TOPAS_RUN_UID"
 	// EnvNamespace is the namespace of the TestRun, its App and the Pod.
 	EnvNamespace = "TOPAS_NAMESPACE"
 	// EnvApp is the name of the App under test.
