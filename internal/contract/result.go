@@ -62,6 +62,16 @@ type Result struct {
 	Duration time.Duration `json:"duration,omitempty"`
 	// GitCommit is the full SHA that was checked out. Only the fetch container sets it.
 	GitCommit string `json:"gitCommit,omitempty"`
+	// Cases count the test cases that have ended; nil if the script has none.
+	Cases *Cases `json:"cases,omitempty"`
+}
+
+// Cases count test cases.
+type Cases struct {
+	Total   int `json:"total"`
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Skipped int `json:"skipped"`
 }
 
 const cutMark = " ... (cut)"

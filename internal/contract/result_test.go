@@ -21,6 +21,7 @@ func TestResultSurvivesTheTerminationMessage(t *testing.T) {
 		Reason:   ReasonAssertionFailed,
 		Message:  "upgrade_test.lua:12: assertion failed!\n\"quoted\" <&> ä",
 		Duration: 1500 * time.Millisecond,
+		Cases:    &Cases{Total: 3, Passed: 1, Failed: 1, Skipped: 1},
 	}
 	data, err := EncodeResult(want)
 	if err != nil {
