@@ -4,7 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 */
 
 // Package queue decides which pending run goes next. It gives out a fixed number of slots, those of a higher priority and
-// then the older ones first, and knows nothing of how a run is carried out.
+// then the older ones first, lets a run have its App for itself, and knows nothing of how a run is carried out.
 package queue
 
 import (
@@ -21,9 +21,19 @@ type Run struct {
 	UID      types.UID
 	Created  time.Time
 	Priority int32
+	// App is the name of the App in the run's namespace that the run shares with others. Empty if it shares none: then no
+	// App gates it.
+	App string
+	// Exclusive is a run that has its App for itself while it has a slot.
+	Exclusive bool
+	// Attempt is the attempt of the run that is under way, from 1. The queue only remembers it.
+	Attempt int
 	// Position is the place in the queue that was last shown for it; 0 when there was none.
 	Position int
 }
+
+// alone reports whether no other run on its App may have a slot beside it.
+func (r Run) alone() bool { return r.Exclusive && r.App != "" }
 
 // Limits say how many runs may have a slot at once.
 type Limits struct {
@@ -39,9 +49,10 @@ type Queue struct {
 	limits  Limits
 	before  func(a, b Run) bool
 	entries map[types.UID]*entry
-	names   map[types.NamespacedName]map[types.UID]Run
+	names   map[types.NamespacedName]map[types.UID]*entry
 	lanes   map[string]*lane
-	// waiting are all runs that wait. Next are the first ones of the namespaces that are below their limit.
+	// waiting are all runs that wait. Next are the first ones of the namespaces that are below their limit, of those that
+	// don't wait for their App.
 	waiting, next tree
 	active        int
 	restored      bool
@@ -49,17 +60,9 @@ type Queue struct {
 	revisited int
 }
 
-// lane is a namespace with runs in the queue.
-type lane struct {
-	waiting tree
-	active  int
-	// offered is the run of the lane that is among the next ones, if any.
-	offered *entry
-}
-
 type entry struct {
 	run   Run
-	lane  *lane
+	group *group
 	waits bool
 }
 
@@ -73,7 +76,7 @@ func newQueue(limits Limits, before func(a, b Run) bool) *Queue {
 		limits:  limits,
 		before:  before,
 		entries: map[types.UID]*entry{},
-		names:   map[types.NamespacedName]map[types.UID]Run{},
+		names:   map[types.NamespacedName]map[types.UID]*entry{},
 		lanes:   map[string]*lane{},
 		waiting: tree{before: before},
 		next:    tree{before: before},
@@ -104,7 +107,8 @@ func (q *Queue) Add(run Run) []Run {
 	return q.grant()
 }
 
-// Hold gives a run its slot at once, also above the limit: it is carried out already, whatever the queue thinks of it.
+// Hold gives a run its slot at once, above the limits and beside whoever has its App: it is carried out already, whatever
+// the queue thinks of it. It brings a run that is known to its attempt; attempts only count up.
 func (q *Queue) Hold(run Run) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -193,8 +197,8 @@ func (q *Queue) Named(name types.NamespacedName) []Run {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	runs := make([]Run, 0, len(q.names[name]))
-	for _, run := range q.names[name] {
-		runs = append(runs, run)
+	for _, e := range q.names[name] {
+		runs = append(runs, e.run)
 	}
 	return runs
 }
@@ -230,19 +234,20 @@ func (q *Queue) wait(run Run) {
 	e := q.enter(run)
 	e.waits = true
 	q.waiting.insert(e)
-	e.lane.waiting.insert(e)
+	e.group.waiting.insert(e)
 	q.settle(e)
 }
 
 func (q *Queue) hold(run Run) {
 	e, known := q.entries[run.UID]
 	if known {
+		e.run.Attempt = max(e.run.Attempt, run.Attempt)
 		q.leave(e)
 	} else {
 		e = q.enter(run)
 	}
 	q.active++
-	e.lane.active++
+	e.group.count(e.run, 1)
 	q.settle(e)
 }
 
@@ -257,15 +262,12 @@ func (q *Queue) grant() []Run {
 }
 
 func (q *Queue) enter(run Run) *entry {
-	if q.lanes[run.Namespace] == nil {
-		q.lanes[run.Namespace] = &lane{waiting: tree{before: q.before}}
-	}
-	e := &entry{run: run, lane: q.lanes[run.Namespace]}
+	e := &entry{run: run, group: q.groupOf(run)}
 	q.entries[run.UID] = e
 	if q.names[run.NamespacedName] == nil {
-		q.names[run.NamespacedName] = map[types.UID]Run{}
+		q.names[run.NamespacedName] = map[types.UID]*entry{}
 	}
-	q.names[run.NamespacedName][run.UID] = run
+	q.names[run.NamespacedName][run.UID] = e
 	return e
 }
 
@@ -273,34 +275,12 @@ func (q *Queue) enter(run Run) *entry {
 func (q *Queue) leave(e *entry) {
 	if !e.waits {
 		q.active--
-		e.lane.active--
+		e.group.count(e.run, -1)
 		return
 	}
 	e.waits = false
 	q.waiting.remove(e)
-	e.lane.waiting.remove(e)
-}
-
-// settle offers the first run of the entry's namespace for the next slot, after something has changed in it: none while the
-// namespace is at its limit, so that it keeps nobody else waiting.
-func (q *Queue) settle(e *entry) {
-	l := e.lane
-	var first *entry
-	if q.limits.PerNamespace == 0 || l.active < q.limits.PerNamespace {
-		first = l.waiting.first()
-	}
-	if first != l.offered {
-		if l.offered != nil {
-			q.next.remove(l.offered)
-		}
-		if first != nil {
-			q.next.insert(first)
-		}
-		l.offered = first
-	}
-	if l.active == 0 && l.waiting.len() == 0 {
-		delete(q.lanes, e.run.Namespace)
-	}
+	e.group.waiting.remove(e)
 }
 
 // before orders by priority and then by creation. The API server keeps whole seconds, so names decide among runs made at

@@ -40,6 +40,20 @@ func (t *tree) remove(e *entry) {
 	*at = merge((*at).left, (*at).right)
 }
 
+// replace puts one entry in the place of another, either of which may be nil, and returns it.
+func (t *tree) replace(former, e *entry) *entry {
+	if former == e {
+		return e
+	}
+	if former != nil {
+		t.remove(former)
+	}
+	if e != nil {
+		t.insert(e)
+	}
+	return e
+}
+
 func (t *tree) len() int { return t.root.len() }
 
 // first returns the entry that goes before all others, or nil.
