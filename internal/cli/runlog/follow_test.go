@@ -247,8 +247,8 @@ func TestFollowEndsWhenTheRunIsDeleted(t *testing.T) {
 	}
 }
 
-// A Pod that is deleted under a running test takes its log along: that is an error, not an end.
-func TestFollowEndsWhenThePodIsDeleted(t *testing.T) {
+// A Pod that is deleted under a running test takes its log along, which is said; the verdict comes all the same.
+func TestFollowGoesOnWhenThePodIsDeleted(t *testing.T) {
 	s := newStage(t, nil)
 	s.makePod()
 	s.containers(running())
@@ -259,9 +259,11 @@ func TestFollowEndsWhenThePodIsDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.kubelet.Break()
-	_, err := f.wait()
-	if err == nil || !strings.Contains(err.Error(), "pod upgrade-1 is gone") {
-		t.Errorf("Follow returned %v, want that the Pod is gone", err)
+	s.said.await(t, "Pod upgrade-1 is gone, and the rest of its log with it\n")
+	s.state(v1alpha1.TestRunError, v1alpha1.ReasonPodDeleted, "somebody deleted it")
+	run, err := f.wait()
+	if err != nil || run.Status.Reason != v1alpha1.ReasonPodDeleted {
+		t.Errorf("Follow returned %v, %v", run, err)
 	}
 }
 
@@ -326,9 +328,6 @@ func TestPrintOfARunWithoutALog(t *testing.T) {
 	}
 	s.makePod()
 	s.containers(waiting("ContainerCreating", ""))
-	if _, err := newestPod(t.Context(), s.client, s.run); err != nil {
-		t.Fatal(err)
-	}
 	err = s.reader.Print(t.Context(), s.run, Options{})
 	if want := contract.RunnerContainer; err == nil || strings.Contains(err.Error(), want) || !strings.HasSuffix(err.Error(), "it waits for the script to start") {
 		t.Errorf("Print returned %v, want that the script has not started", err)

@@ -7,6 +7,10 @@ package runlog
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,32 +20,37 @@ import (
 	"github.com/topas-dev/topas/internal/contract"
 )
 
-// newestPod asks the cluster for the newest Pod of the run. It returns nil when there is none.
-func newestPod(ctx context.Context, c client.Client, run *v1alpha1.TestRun) (*corev1.Pod, error) {
+// pods are the Pods of a run by the number of their attempt.
+type pods map[int32]*corev1.Pod
+
+// listPods asks the cluster for the Pods of the run.
+func listPods(ctx context.Context, c client.Client, run *v1alpha1.TestRun) (pods, error) {
 	var list corev1.PodList
-	err := c.List(ctx, &list, &client.ListOptions{Namespace: run.Namespace, LabelSelector: podSelector(run)})
-	if err != nil {
+	if err := c.List(ctx, &list, &client.ListOptions{Namespace: run.Namespace, LabelSelector: podSelector(run)}); err != nil {
 		return nil, err
 	}
-	pods := make([]*corev1.Pod, len(list.Items))
+	all := pods{}
 	for i := range list.Items {
-		pods[i] = &list.Items[i]
+		all.add(&list.Items[i], run)
 	}
-	return newestOf(pods, run), nil
+	return all, nil
 }
 
-// newestOf leaves out the Pods of a deleted run of the same name.
-func newestOf(pods []*corev1.Pod, run *v1alpha1.TestRun) *corev1.Pod {
-	var newest *corev1.Pod
-	for _, pod := range pods {
-		if !metav1.IsControlledBy(pod, run) {
-			continue
-		}
-		if newest == nil || newest.CreationTimestamp.Before(&pod.CreationTimestamp) {
-			newest = pod
-		}
+// add leaves out the Pods of a deleted run of the same name.
+func (p pods) add(pod *corev1.Pod, run *v1alpha1.TestRun) {
+	suffix, ok := strings.CutPrefix(pod.Name, run.Name+"-")
+	attempt, err := strconv.ParseInt(suffix, 10, 32)
+	if ok && err == nil && metav1.IsControlledBy(pod, run) {
+		p[int32(attempt)] = pod
 	}
-	return newest
+}
+
+// newest returns the Pod of the last attempt that has one, or nil.
+func (p pods) newest() *corev1.Pod {
+	if len(p) == 0 {
+		return nil
+	}
+	return p[slices.Max(slices.Collect(maps.Keys(p)))]
 }
 
 // containersOf are the containers whose logs make up the log of the run, in order.

@@ -8,6 +8,7 @@ SPDX-License-Identifier: Apache-2.0
 package runlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,19 +36,27 @@ var ErrDeleted = errors.New("the testrun was deleted")
 // NoLogError says that a run has no log, and Run why.
 type NoLogError struct {
 	Run *v1alpha1.TestRun
+	// Attempt is the one that was asked for; 0 for none in particular.
+	Attempt int32
 	// WaitingFor is set when the run may still get a log. See WaitingFor.
 	WaitingFor string
 }
 
 func (e *NoLogError) Error() string {
-	if e.WaitingFor != "" {
-		return fmt.Sprintf("testrun %q has no log yet: it waits for %s", e.Run.Name, e.WaitingFor)
+	what := fmt.Sprintf("testrun %q", e.Run.Name)
+	if e.Attempt > 0 {
+		what = fmt.Sprintf("attempt %d of %s", e.Attempt, what)
 	}
-	return fmt.Sprintf("testrun %q has no log: its script was never started", e.Run.Name)
+	if e.WaitingFor != "" {
+		return fmt.Sprintf("%s has no log yet: it waits for %s", what, e.WaitingFor)
+	}
+	return what + " has no log: its script was never started"
 }
 
 // Options choose a part of the log.
 type Options struct {
+	// Attempt is the number of an attempt, from 1; 0 for the last one that there is.
+	Attempt    int32
 	Timestamps bool
 	// Tail is the number of lines from the end, of the clone's log and of the script's; nil for all.
 	Tail *int64
@@ -55,13 +64,16 @@ type Options struct {
 	Since time.Duration
 }
 
+// Say tells the user what happens besides the log.
+type Say func(format string, args ...any)
+
 // Reader reads logs of runs.
 type Reader struct {
 	Client client.WithWatch
 	Pods   corev1client.PodsGetter
 	Out    io.Writer
-	// Say tells the user what happens besides the log. It is never called twice at once.
-	Say func(format string, args ...any)
+	// Say is never called twice at once.
+	Say Say
 
 	saying sync.Mutex
 }
@@ -74,9 +86,16 @@ func (r *Reader) say(format string, args ...any) {
 
 // Print writes the log as it is now. It returns a *NoLogError when no container has started.
 func (r *Reader) Print(ctx context.Context, run *v1alpha1.TestRun, opts Options) error {
-	pod, err := newestPod(ctx, r.Client, run)
+	if err := checkAttempt(run, opts.Attempt); err != nil {
+		return err
+	}
+	all, err := listPods(ctx, r.Client, run)
 	if err != nil {
 		return err
+	}
+	pod := all.newest()
+	if opts.Attempt > 0 {
+		pod = all[opts.Attempt]
 	}
 	started := startedContainers(pod)
 	for _, name := range started {
@@ -86,14 +105,18 @@ func (r *Reader) Print(ctx context.Context, run *v1alpha1.TestRun, opts Options)
 		}
 	}
 	if len(started) == 0 {
-		return noLog(run, pod)
+		return noLog(run, pod, opts.Attempt)
 	}
 	return nil
 }
 
 // Follow writes the log while it grows, from before the Pod exists until the run has its verdict,
-// and returns the run as it then is. It returns a *NoLogError when the run ended without a log.
+// and returns the run as it then is. A run that is tried again is followed to its next attempt. It
+// returns a *NoLogError when the run ended without a log.
 func (r *Reader) Follow(ctx context.Context, run *v1alpha1.TestRun, opts Options) (*v1alpha1.TestRun, error) {
+	if err := checkAttempt(run, opts.Attempt); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w, err := watchRun(ctx, r.Client, run, r.say)
@@ -101,54 +124,77 @@ func (r *Reader) Follow(ctx context.Context, run *v1alpha1.TestRun, opts Options
 		return nil, err
 	}
 	printed := false
-	for _, name := range []string{contract.FetchContainer, contract.RunnerContainer} {
-		pod, err := r.untilStarted(ctx, w, name)
-		if noLog := (*NoLogError)(nil); printed && errors.As(err, &noLog) {
-			break
-		}
+	for attempt := cmp.Or(opts.Attempt, CurrentAttempt(run)); ; attempt++ {
+		some, err := r.copyAttempt(ctx, w, attempt, opts)
 		if err != nil {
 			return nil, err
+		}
+		printed = printed || some
+		run, err := r.attemptEnd(ctx, w, attempt)
+		if err != nil {
+			return nil, err
+		}
+		if run.Status.State.Finished() && !printed && attempt >= CurrentAttempt(run) {
+			return nil, &NoLogError{Run: run}
+		}
+		if !attemptEnded(run, attempt) || attempt >= CurrentAttempt(run) {
+			return run, nil
+		}
+		r.say("Attempt %d %s: following attempt %d\n", attempt, howItEnded(run, attempt), attempt+1)
+	}
+}
+
+// copyAttempt copies the log of one attempt to its end. It returns false when there was none.
+func (r *Reader) copyAttempt(ctx context.Context, w *watcher, attempt int32, opts Options) (printed bool, err error) {
+	for _, name := range []string{contract.FetchContainer, contract.RunnerContainer} {
+		pod, err := r.untilStarted(ctx, w, attempt, name)
+		if err != nil {
+			return printed, err
 		}
 		if pod == nil {
 			continue
 		}
-		s := stream{reader: r, watcher: w, pod: pod, container: name, opts: opts, lines: newLines(r.Out, opts.Timestamps)}
-		if err := s.copy(ctx); err != nil {
-			return nil, err
-		}
 		printed = true
-		if name == contract.FetchContainer && cloneFailed(w.pod()) {
+		s := stream{reader: r, watcher: w, attempt: attempt, pod: pod, container: name, opts: opts, lines: newLines(r.Out, opts.Timestamps)}
+		err = s.copy(ctx)
+		if apierrors.IsNotFound(err) {
+			r.say("Pod %s is gone, and the rest of its log with it\n", pod.Name)
+			return printed, nil
+		}
+		if err != nil {
+			return printed, err
+		}
+		if name == contract.FetchContainer && cloneFailed(w.pod(attempt)) {
 			break
 		}
 	}
-	return r.verdict(ctx, w)
+	return printed, nil
 }
 
 // untilStarted waits until the container has started and returns its Pod. It returns nil for a
-// container that the Pod does not have, and says what it waits for whenever that changes.
-func (r *Reader) untilStarted(ctx context.Context, w *watcher, name string) (*corev1.Pod, error) {
+// container that the Pod does not have, and when the attempt has ended without it. It says what it
+// waits for whenever that changes.
+func (r *Reader) untilStarted(ctx context.Context, w *watcher, attempt int32, name string) (*corev1.Pod, error) {
 	said := ""
 	for {
-		run, pod := w.run(), w.pod()
+		run, pod := w.run(), w.pod(attempt)
 		if run == nil {
 			return nil, ErrDeleted
 		}
-		if run.Status.State.Finished() {
+		ended := attemptEnded(run, attempt)
+		if ended {
 			// The two watches are not in step: the run can be seen to have ended before its Pod
 			// is seen to have started.
 			var err error
-			if pod, err = r.surePod(ctx, w, run); err != nil {
+			if pod, err = r.surePod(ctx, w, run, attempt); err != nil {
 				return nil, err
 			}
-		}
-		if pod != nil && !slices.Contains(containersOf(pod), name) {
-			return nil, nil
 		}
 		if pod != nil && hasStarted(pod, name) {
 			return pod, nil
 		}
-		if run.Status.State.Finished() {
-			return nil, noLog(run, pod)
+		if ended || pod != nil && !slices.Contains(containersOf(pod), name) {
+			return nil, nil
 		}
 		if now := WaitingFor(run, pod); now != said {
 			said = now
@@ -160,12 +206,12 @@ func (r *Reader) untilStarted(ctx context.Context, w *watcher, name string) (*co
 	}
 }
 
-// surePod asks for the newest Pod until the cluster has answered.
-func (r *Reader) surePod(ctx context.Context, w *watcher, run *v1alpha1.TestRun) (*corev1.Pod, error) {
+// surePod asks for the Pod of the attempt until the cluster has answered.
+func (r *Reader) surePod(ctx context.Context, w *watcher, run *v1alpha1.TestRun, attempt int32) (*corev1.Pod, error) {
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
-		pod, err := newestPod(ctx, r.Client, run)
+		all, err := listPods(ctx, r.Client, run)
 		if err == nil || apierrors.ReasonForError(err) != metav1.StatusReasonUnknown {
-			return pod, err
+			return all[attempt], err
 		}
 		r.say("The cluster does not answer (%v): trying again\n", err)
 		if err := w.changedWithin(ctx, pause); err != nil {
@@ -174,8 +220,8 @@ func (r *Reader) surePod(ctx context.Context, w *watcher, run *v1alpha1.TestRun)
 	}
 }
 
-// verdict waits for the manager to judge a run whose log has ended.
-func (r *Reader) verdict(ctx context.Context, w *watcher) (*v1alpha1.TestRun, error) {
+// attemptEnd waits for the manager to judge an attempt whose log has ended.
+func (r *Reader) attemptEnd(ctx context.Context, w *watcher, attempt int32) (*v1alpha1.TestRun, error) {
 	waiting, cancel := context.WithTimeout(ctx, verdictPause)
 	defer cancel()
 	for {
@@ -183,7 +229,7 @@ func (r *Reader) verdict(ctx context.Context, w *watcher) (*v1alpha1.TestRun, er
 		if run == nil {
 			return nil, ErrDeleted
 		}
-		if run.Status.State.Finished() {
+		if attemptEnded(run, attempt) {
 			return run, nil
 		}
 		if err := w.wait(waiting); err != nil {
@@ -196,11 +242,11 @@ func cloneFailed(pod *corev1.Pod) bool {
 	return pod == nil || hasFailed(pod, contract.FetchContainer)
 }
 
-func noLog(run *v1alpha1.TestRun, pod *corev1.Pod) error {
-	if run.Status.State.Finished() {
-		return &NoLogError{Run: run}
+func noLog(run *v1alpha1.TestRun, pod *corev1.Pod, attempt int32) error {
+	if attempt > 0 && attemptEnded(run, attempt) || run.Status.State.Finished() {
+		return &NoLogError{Run: run, Attempt: attempt}
 	}
-	return &NoLogError{Run: run, WaitingFor: WaitingFor(run, pod)}
+	return &NoLogError{Run: run, Attempt: attempt, WaitingFor: WaitingFor(run, pod)}
 }
 
 func startedContainers(pod *corev1.Pod) []string {

@@ -40,6 +40,8 @@ type stage struct {
 	t       *testing.T
 	client  client.WithWatch
 	kubelet *kubelettest.Kubelet
+	// attempt is the number of the next Pod.
+	attempt int
 	reader  *Reader
 	out     *buffer
 	said    *buffer
@@ -58,7 +60,7 @@ func newStage(t *testing.T, git *v1alpha1.GitSource) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{t: t, client: c, kubelet: kubelettest.Start(t, c), out: newBuffer(), said: newBuffer()}
+	s := &stage{t: t, client: c, kubelet: kubelettest.Start(t, c), attempt: 1, out: newBuffer(), said: newBuffer()}
 	s.run = &v1alpha1.TestRun{
 		ObjectMeta: metav1.ObjectMeta{Namespace: server.NewNamespace(t), Name: "upgrade"},
 		Spec:       v1alpha1.TestRunSpec{AppName: "shop", Git: git},
@@ -76,11 +78,27 @@ func newStage(t *testing.T, git *v1alpha1.GitSource) *stage {
 // state plays the manager.
 func (s *stage) state(state v1alpha1.TestRunState, reason, message string) {
 	s.t.Helper()
-	before := s.run.DeepCopy()
+	s.statusFrom(s.run.DeepCopy(), state, reason, message)
+}
+
+// statusFrom writes, besides these, what the test has changed in the status since before.
+func (s *stage) statusFrom(before *v1alpha1.TestRun, state v1alpha1.TestRunState, reason, message string) {
+	s.t.Helper()
 	s.run.Status.State, s.run.Status.Reason, s.run.Status.Message = state, reason, message
 	if err := s.client.Status().Patch(s.t.Context(), s.run, client.MergeFrom(before)); err != nil {
 		s.t.Fatalf("set the state of the run: %v", err)
 	}
+}
+
+// again plays the manager: the attempt has ended for that reason, and the run is tried again.
+func (s *stage) again(reason, message string) {
+	s.t.Helper()
+	before := s.run.DeepCopy()
+	s.run.Status.Attempts = append(s.run.Status.Attempts, v1alpha1.TestRunAttempt{
+		Attempt: int32(s.attempt), State: v1alpha1.TestRunError, Reason: reason, Message: message,
+	})
+	s.attempt++
+	s.statusFrom(before, v1alpha1.TestRunPending, v1alpha1.ReasonStarting, "")
 }
 
 // makePod plays the manager and the scheduler.
@@ -89,7 +107,7 @@ func (s *stage) makePod() {
 	isController := true
 	s.pod = &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: s.run.Namespace, Name: s.run.Name + "-1", Labels: map[string]string{v1alpha1.LabelTestRun: s.run.Name},
+			Namespace: s.run.Namespace, Name: fmt.Sprintf("%s-%d", s.run.Name, s.attempt), Labels: map[string]string{v1alpha1.LabelTestRun: s.run.Name},
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.GroupVersion.String(), Kind: "TestRun", Name: s.run.Name, UID: s.run.UID, Controller: &isController,
 			}},
@@ -103,7 +121,8 @@ func (s *stage) makePod() {
 		s.t.Fatalf("make the Pod: %v", err)
 	}
 	// Nothing but the kubelet of this node would confirm an ordinary deletion.
-	s.t.Cleanup(func() { _ = s.client.Delete(context.Background(), s.pod, client.GracePeriodSeconds(0)) })
+	pod := s.pod
+	s.t.Cleanup(func() { _ = s.client.Delete(context.Background(), pod, client.GracePeriodSeconds(0)) })
 }
 
 // containers plays the kubelet: the states are those of the fetch container, if any, and of the runner.
@@ -188,6 +207,12 @@ func (b *buffer) Write(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	b.changed.Broadcast()
 	return b.bytes.Write(p)
+}
+
+func (b *buffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes.Reset()
 }
 
 func (b *buffer) String() string {

@@ -33,6 +33,7 @@ const (
 type stream struct {
 	reader    *Reader
 	watcher   *watcher
+	attempt   int32
 	pod       *corev1.Pod
 	container string
 	opts      Options
@@ -42,7 +43,7 @@ type stream struct {
 func (s *stream) copy(ctx context.Context) error {
 	pause, tries, told := firstPause, 0, false
 	for {
-		ended := s.watcher.hasEnded(s.container)
+		ended := s.watcher.hasEnded(s.attempt, s.container)
 		n, err := s.once(ctx, !ended)
 		switch {
 		case ctx.Err() != nil:

@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 package runlog
 
 import (
+	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,9 +43,16 @@ func waitingForPod(run *v1alpha1.TestRun) string {
 	case "":
 		return "the manager to pick the run up"
 	case v1alpha1.ReasonQueued:
-		return "its turn" + because(run.Status.Reason, run.Status.Message)
+		return "its turn" + because(queued(run), run.Status.Message)
 	}
 	return "the Pod" + because(run.Status.Reason, run.Status.Message)
+}
+
+func queued(run *v1alpha1.TestRun) string {
+	if run.Status.QueuePosition == 0 {
+		return run.Status.Reason
+	}
+	return fmt.Sprintf("%s, position %d", run.Status.Reason, run.Status.QueuePosition)
 }
 
 func waitingForContainer(name string, status *corev1.ContainerStatus) string {

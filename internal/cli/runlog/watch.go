@@ -37,29 +37,44 @@ type watcher struct {
 
 // watchRun begins to watch. It returns when the first state of the run and its Pods is there.
 // Interruptions of the watch are told to say; the watch goes on after them.
-func watchRun(ctx context.Context, c client.WithWatch, run *v1alpha1.TestRun, say func(format string, args ...any)) (*watcher, error) {
+func watchRun(ctx context.Context, c client.WithWatch, run *v1alpha1.TestRun, say Say) (*watcher, error) {
 	// A watch that is not allowed is tried for ever; a list says so at once.
-	if _, err := newestPod(ctx, c, run); err != nil {
+	if _, err := listPods(ctx, c, run); err != nil {
 		return nil, err
 	}
-	w := &watcher{client: c, asked: run, changed: make(chan struct{}, 1)}
-	w.runs = w.informer(&v1alpha1.TestRun{}, func() client.ObjectList { return &v1alpha1.TestRunList{} },
-		client.ListOptions{Namespace: run.Namespace, FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, run.Name)})
+	w := newWatcher(c, run)
 	w.pods = w.informer(&corev1.Pod{}, func() client.ObjectList { return &corev1.PodList{} },
 		client.ListOptions{Namespace: run.Namespace, LabelSelector: podSelector(run)})
-	for _, informer := range []cache.SharedIndexInformer{w.runs, w.pods} {
-		if err := w.start(ctx, informer, say); err != nil {
-			return nil, fmt.Errorf("watching testrun %s: %w", run.Name, err)
+	return w, w.start(ctx, say, w.runs, w.pods)
+}
+
+// newWatcher returns one that has yet to be started, without Pods.
+func newWatcher(c client.WithWatch, run *v1alpha1.TestRun) *watcher {
+	w := &watcher{client: c, asked: run, changed: make(chan struct{}, 1)}
+	w.runs = w.informer(&v1alpha1.TestRun{}, func() client.ObjectList { return &v1alpha1.TestRunList{} },
+		client.ListOptions{Namespace: run.Namespace, FieldSelector: named(run)})
+	return w
+}
+
+// start returns when the first state of what the informers watch is there.
+func (w *watcher) start(ctx context.Context, say Say, informers ...cache.SharedIndexInformer) error {
+	for _, informer := range informers {
+		if err := w.startOne(ctx, informer, say); err != nil {
+			return fmt.Errorf("watching testrun %s: %w", w.asked.Name, err)
+		}
+		if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+			return ctx.Err()
 		}
 	}
-	if !cache.WaitForCacheSync(ctx.Done(), w.runs.HasSynced, w.pods.HasSynced) {
-		return nil, ctx.Err()
-	}
-	return w, nil
+	return nil
 }
 
 func podSelector(run *v1alpha1.TestRun) labels.Selector {
 	return labels.SelectorFromSet(labels.Set{v1alpha1.LabelTestRun: run.Name})
+}
+
+func named(run *v1alpha1.TestRun) fields.Selector {
+	return fields.OneTermEqualSelector(metav1.ObjectNameField, run.Name)
 }
 
 func (w *watcher) informer(kind runtime.Object, newList func() client.ObjectList, scope client.ListOptions) cache.SharedIndexInformer {
@@ -77,7 +92,7 @@ func (w *watcher) informer(kind runtime.Object, newList func() client.ObjectList
 	}, kind, 0, nil)
 }
 
-func (w *watcher) start(ctx context.Context, informer cache.SharedIndexInformer, say func(format string, args ...any)) error {
+func (w *watcher) startOne(ctx context.Context, informer cache.SharedIndexInformer, say Say) error {
 	err := informer.SetWatchErrorHandlerWithContext(func(ctx context.Context, _ *cache.Reflector, err error) {
 		// Watches end and expire all the time; that is no news.
 		ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
@@ -114,21 +129,21 @@ func (w *watcher) run() *v1alpha1.TestRun {
 	return nil
 }
 
-// pod returns the newest Pod of the run, or nil.
-func (w *watcher) pod() *corev1.Pod {
-	var pods []*corev1.Pod
+// pod returns the Pod of an attempt, or nil.
+func (w *watcher) pod(attempt int32) *corev1.Pod {
+	all := pods{}
 	for _, obj := range w.pods.GetStore().List() {
 		if pod, ok := obj.(*corev1.Pod); ok {
-			pods = append(pods, pod)
+			all.add(pod, w.asked)
 		}
 	}
-	return newestOf(pods, w.asked)
+	return all[attempt]
 }
 
 // hasEnded reports whether nothing more can be written to the log of a container.
-func (w *watcher) hasEnded(container string) bool {
-	run, pod := w.run(), w.pod()
-	if run == nil || pod == nil || run.Status.State.Finished() {
+func (w *watcher) hasEnded(attempt int32, container string) bool {
+	run, pod := w.run(), w.pod(attempt)
+	if run == nil || pod == nil || attemptEnded(run, attempt) {
 		return true
 	}
 	status := containerStatus(pod, container)
