@@ -128,14 +128,11 @@ func checkout(ctx context.Context, src source, revision, dir string, depth int) 
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading commit %s: %w", src.url, hash, err)
 	}
-	tree, err := repo.Worktree()
+	entries, err := writeWorktree(ctx, repo, commit, dir)
 	if err != nil {
-		return nil, fmt.Errorf("opening the working tree in %s: %w", dir, err)
-	}
-	if err := tree.Checkout(&gogit.CheckoutOptions{Hash: hash, Force: true}); err != nil {
 		return nil, fmt.Errorf("checking out commit %s of %s: %w", hash, src.url, err)
 	}
-	if err := checkoutSubmodules(ctx, src, repo, commit, dir, depth); err != nil {
+	if err := checkoutSubmodules(ctx, src, commit, entries, dir, depth); err != nil {
 		return nil, fmt.Errorf("%s: %w", src.url, err)
 	}
 	return commit, nil

@@ -9,13 +9,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
 
-	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	format "github.com/go-git/go-git/v5/plumbing/format/config"
 	"github.com/go-git/go-git/v5/plumbing/format/index"
@@ -30,18 +27,14 @@ const (
 	maxDepth = 10
 )
 
-// checkoutSubmodules checks out what the commit, which dir holds, has of submodules, and theirs. A repository inside a
-// repository that .gitmodules does not name is nobody's submodule: its folder stays empty, as with git.
-func checkoutSubmodules(ctx context.Context, src source, repo *gogit.Repository, commit *object.Commit, dir string, depth int) error {
+// checkoutSubmodules checks out what the commit, whose entries dir holds, has of submodules, and theirs. A repository inside
+// a repository that .gitmodules does not name is nobody's submodule: its folder stays empty, as with git.
+func checkoutSubmodules(ctx context.Context, src source, commit *object.Commit, entries []*index.Entry, dir string, depth int) error {
 	modules, err := readModules(commit)
 	if err != nil || len(modules) == 0 {
 		return err
 	}
-	checkedOut, err := repo.Storer.Index()
-	if err != nil {
-		return fmt.Errorf("reading the index: %w", err)
-	}
-	for _, entry := range checkedOut.Entries {
+	for _, entry := range entries {
 		address, ok := modules[entry.Name]
 		if !ok || entry.Mode != filemode.Submodule {
 			continue
@@ -59,9 +52,6 @@ func checkoutSubmodules(ctx context.Context, src source, repo *gogit.Repository,
 func checkoutSubmodule(ctx context.Context, parent source, address string, entry *index.Entry, dir string, depth int) error {
 	src, err := parent.submodule(address)
 	if err != nil {
-		return err
-	}
-	if err := checkFolders(dir, entry.Name); err != nil {
 		return err
 	}
 	_, err = checkout(ctx, src, entry.Hash.String(), filepath.Join(dir, filepath.FromSlash(entry.Name)), depth)
@@ -97,30 +87,4 @@ func readModules(commit *object.Commit) (map[string]string, error) {
 		modules[path.Clean(name)] = module.Option("url")
 	}
 	return modules, nil
-}
-
-// checkFolders makes sure that no symbolic link stands in the way to a submodule: it could lead out of the repository,
-// or into its .git folder.
-func checkFolders(dir, name string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("opening the checkout: %w", err)
-	}
-	defer func() { _ = root.Close() }()
-	for i, c := range name + "/" {
-		if c != '/' {
-			continue
-		}
-		info, err := root.Lstat(name[:i])
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("its path can't be used: %w", pathCause(err))
-		}
-		if !info.IsDir() {
-			return fmt.Errorf("its path can't be used: %q is a file or a symbolic link", name[:i])
-		}
-	}
-	return nil
 }
