@@ -83,7 +83,8 @@ type TestRunStatus struct {
 	// +optional
 	AppName string `json:"appName,omitempty"`
 
-	// attempts are those that have ended, the first one first. Each keeps its Pod and log until the run is deleted.
+	// attempts are those that have ended, the first one first; none while there was only one. Each keeps its Pod and log until the
+	// run is deleted.
 	// +optional
 	// +listType=map
 	// +listMapKey=attempt
@@ -109,6 +110,14 @@ type TestRunStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Attempt is the number of the attempt that is under way, or of the last one if the run has ended.
+func (s *TestRunStatus) Attempt() int {
+	if s.State.Finished() {
+		return max(len(s.Attempts), 1)
+	}
+	return len(s.Attempts) + 1
 }
 
 // TestRunAttempt is one attempt of a run that has ended.

@@ -25,6 +25,15 @@ const (
 // started by then, and its own deadline ends it.
 const WaitingFetching = "Fetching"
 
+// Alive is an execution that may still be under way.
+type Alive struct {
+	// Namespace, Name and UID are those of the TestRun, which may not exist any more.
+	Namespace, Name, UID string
+	// App is the App that it works on, and Attempt the attempt of the run that it carries out.
+	App     string
+	Attempt int
+}
+
 // Observation is what can be seen of the execution of a run, however it is carried out.
 type Observation struct {
 	Stage Stage

@@ -56,7 +56,7 @@ func TestRunConfigMap(run *v1alpha1.TestRun) (*corev1.ConfigMap, error) {
 		data[testRunParamsKey] = contract.EncodeParams(run.Spec.Params)
 	}
 	return &corev1.ConfigMap{
-		ObjectMeta: testRunMeta(run),
+		ObjectMeta: testRunMeta(run, TestRunConfigMapName(run.Name)),
 		Immutable:  new(true),
 		Data:       data,
 	}, nil
@@ -142,9 +142,9 @@ func checkFolders(run *v1alpha1.TestRun) error {
 	return nil
 }
 
-func testRunMeta(run *v1alpha1.TestRun) metav1.ObjectMeta {
+func testRunMeta(run *v1alpha1.TestRun, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
-		Name:            TestRunName(run.Name),
+		Name:            name,
 		Namespace:       run.Namespace,
 		Labels:          TestRunLabels(run.Name, run.Spec.AppName),
 		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(run, v1alpha1.GroupVersion.WithKind("TestRun"))},

@@ -21,9 +21,12 @@ const TestRunTimeoutDefault = 10 * time.Minute
 // is stopped by the runner.
 const testRunBackstop = 6 * time.Minute
 
-// TestRunName is the name of the ConfigMap and of the Pod of a run. It is the same however often it is asked for, so
-// a second one can't be made.
-func TestRunName(run string) string { return run + "-1" }
+// TestRunPodName is the name of the Pod that carries an attempt of a run out. It is the same however often it is asked for,
+// so a second one can't be made.
+func TestRunPodName(run string, attempt int) string { return fmt.Sprintf("%s-%d", run, attempt) }
+
+// TestRunConfigMapName is the name of the ConfigMap of a run, which all of its attempts use.
+func TestRunConfigMapName(run string) string { return run + "-1" }
 
 // RunnerName is the name of the ServiceAccount and RoleBinding with which the tests of an App reach the App.
 func RunnerName(app string) string { return app + "-runner" }

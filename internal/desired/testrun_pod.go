@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 package desired
 
 import (
+	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -34,20 +35,20 @@ const (
 // tokenDir is where every Kubernetes client looks for the credentials of its Pod.
 const tokenDir = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-// TestRunPod is the Pod that carries a run on the App out with the given runner image.
+// TestRunPod is the Pod that carries the attempt of a run which is under way out, on the given App, with the given runner image.
 func TestRunPod(run *v1alpha1.TestRun, app *v1alpha1.App, image string) (*corev1.Pod, error) {
 	timeout, err := TestRunTimeout(run)
 	if err != nil {
 		return nil, err
 	}
 	pod := &corev1.Pod{
-		ObjectMeta: testRunMeta(run),
+		ObjectMeta: testRunMeta(run, TestRunPodName(run.Name, run.Status.Attempt())),
 		Spec: corev1.PodSpec{
-			Containers:                    []corev1.Container{runnerContainer(run, image, timeout)},
+			Containers:                    []corev1.Container{runnerContainer(run, app, image, timeout)},
 			RestartPolicy:                 corev1.RestartPolicyNever,
 			ActiveDeadlineSeconds:         new(int64(TestRunPodDeadline(timeout) / time.Second)),
 			TerminationGracePeriodSeconds: new(int64(30)),
-			ServiceAccountName:            RunnerName(run.Spec.AppName),
+			ServiceAccountName:            RunnerName(app.Name),
 			AutomountServiceAccountToken:  new(false),
 			EnableServiceLinks:            new(false),
 			SecurityContext:               podSecurity(),
@@ -67,11 +68,12 @@ func TestRunPod(run *v1alpha1.TestRun, app *v1alpha1.App, image string) (*corev1
 		runner.VolumeMounts = append(runner.VolumeMounts,
 			corev1.VolumeMount{Name: volumeCredentials, MountPath: contract.CredentialsDir, ReadOnly: true})
 	}
+	mountSecrets(pod, run.Spec.Secrets)
 	applyTemplate(pod, run.Spec.PodTemplate)
 	return pod, nil
 }
 
-func runnerContainer(run *v1alpha1.TestRun, image string, timeout time.Duration) corev1.Container {
+func runnerContainer(run *v1alpha1.TestRun, app *v1alpha1.App, image string, timeout time.Duration) corev1.Container {
 	script, roots := TestRunScriptName(run), []string{contract.BundleDir}
 	mounts := []corev1.VolumeMount{
 		{Name: volumeBundle, MountPath: contract.BundleDir, ReadOnly: true},
@@ -88,8 +90,9 @@ func runnerContainer(run *v1alpha1.TestRun, image string, timeout time.Duration)
 		Args:  []string{"run"},
 		Env: []corev1.EnvVar{
 			{Name: contract.EnvRun, Value: run.Name},
+			{Name: contract.EnvRunUID, Value: string(run.UID)},
 			{Name: contract.EnvNamespace, Value: run.Namespace},
-			{Name: contract.EnvApp, Value: run.Spec.AppName},
+			{Name: contract.EnvApp, Value: app.Name},
 			{Name: contract.EnvTimeout, Value: timeout.String()},
 			{Name: contract.EnvScript, Value: literal(script)},
 			{Name: contract.EnvRoots, Value: strings.Join(roots, ":")},
@@ -169,7 +172,7 @@ func containerSecurity() *corev1.SecurityContext {
 
 func bundleVolume(run *v1alpha1.TestRun) corev1.Volume {
 	return corev1.Volume{Name: volumeBundle, VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-		LocalObjectReference: corev1.LocalObjectReference{Name: TestRunName(run.Name)},
+		LocalObjectReference: corev1.LocalObjectReference{Name: TestRunConfigMapName(run.Name)},
 		Items:                bundleItems(run),
 		DefaultMode:          new(int32(0o444)),
 	}}}
@@ -224,10 +227,29 @@ func credentialsVolume(sources []corev1.VolumeProjection) corev1.Volume {
 	}}}
 }
 
+// mountSecrets gives the runner the Secrets of the run. They are optional for the reason that gitCredentialsVolume has.
+func mountSecrets(pod *corev1.Pod, secrets []string) {
+	if len(secrets) == 0 {
+		return
+	}
+	runner := &pod.Spec.Containers[0]
+	runner.Env = append(runner.Env, corev1.EnvVar{Name: contract.EnvSecrets, Value: strings.Join(secrets, ",")})
+	for i, secret := range secrets {
+		volume := fmt.Sprintf("secret-%d", i+1)
+		pod.Spec.Volumes = append(pod.Spec.Volumes, secretVolume(volume, secret))
+		runner.VolumeMounts = append(runner.VolumeMounts,
+			corev1.VolumeMount{Name: volume, MountPath: path.Join(contract.SecretsDir, secret), ReadOnly: true})
+	}
+}
+
 // gitCredentialsVolume is optional, because the kubelet tells of a missing Secret in events alone and would let the run
 // wait for its start deadline. The fetch container says at once what is missing.
 func gitCredentialsVolume(secret string) corev1.Volume {
-	return corev1.Volume{Name: volumeGitCredentials, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
+	return secretVolume(volumeGitCredentials, secret)
+}
+
+func secretVolume(name, secret string) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
 		SecretName:  secret,
 		DefaultMode: new(int32(0o440)),
 		Optional:    new(true),

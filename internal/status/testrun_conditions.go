@@ -54,9 +54,16 @@ func setComplete(s *v1alpha1.TestRunStatus, now time.Time) {
 }
 
 func waitsForSlot(facts TestRunFacts) string {
-	slots := fmt.Sprintf("all %d slots", facts.Slots)
+	limits := fmt.Sprintf("at most %d runs have a slot at once", facts.Slots)
 	if facts.NamespaceSlots > 0 {
-		slots += fmt.Sprintf(", or all %d of the namespace,", facts.NamespaceSlots)
+		limits += fmt.Sprintf(", and at most %d in a namespace", facts.NamespaceSlots)
 	}
-	return slots + " are taken: the run starts when one is free and no run of a higher priority, or older one, waits for it"
+	switch facts.Isolation {
+	case v1alpha1.IsolationEphemeral:
+	case v1alpha1.IsolationExclusive:
+		limits += ", and this one needs its App for itself"
+	default:
+		limits += ", and none on an App that another one has for itself"
+	}
+	return "the run waits for its turn: " + limits + ". Those of a higher priority, and older ones, go first"
 }

@@ -24,6 +24,10 @@ type TestRunEvent struct {
 
 // TestRunEventOf returns the event for a change of status, or nil when the state and its reason are the same as before.
 func TestRunEventOf(before, after v1alpha1.TestRunStatus) *TestRunEvent {
+	if len(after.Attempts) > len(before.Attempts) && !after.State.Finished() {
+		return &TestRunEvent{Type: corev1.EventTypeWarning, Reason: after.Attempts[len(after.Attempts)-1].Reason, Action: "Retry",
+			Note: cutText("The run is tried again: "+after.Message, maxNote)}
+	}
 	if before.State == after.State && before.Reason == after.Reason {
 		return nil
 	}

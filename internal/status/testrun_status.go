@@ -33,9 +33,15 @@ type TestRunFacts struct {
 	Slots          int
 	NamespaceSlots int
 	Position       int
+	// Isolation says with whom the run shares its App.
+	Isolation v1alpha1.Isolation
 	// Canceled is true when the run is to be ended.
 	Canceled bool
-	// Seen is the execution of the run.
+	// Retries is how many more attempts the run may have than one.
+	Retries int
+	// AppName is the App that the run works on, if it is a copy.
+	AppName string
+	// Seen is the execution of the attempt that is under way.
 	Seen contract.Observation
 	// Problem is what keeps the run from being started, if anything.
 	Problem *TestRunProblem
@@ -65,6 +71,7 @@ func TestRun(run *v1alpha1.TestRun, facts TestRunFacts) v1alpha1.TestRunStatus {
 	if s.State.Finished() {
 		return s
 	}
+	attempt := s.Attempt()
 	s.ObservedGeneration = run.Generation
 	recordExecution(&s, facts)
 	setAdmitted(&s, facts)
@@ -74,6 +81,9 @@ func TestRun(run *v1alpha1.TestRun, facts TestRunFacts) v1alpha1.TestRunStatus {
 		s.QueuePosition = int32(facts.Position)
 	}
 	s.Message = cutText(s.Message, maxTestRunMessage)
+	if s.State.Finished() {
+		closeAttempt(&s, facts, attempt)
+	}
 	if s.State.Finished() {
 		finish(&s, facts)
 	}
@@ -88,6 +98,8 @@ func TestRunDeadline(s v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
 		return time.Time{}
 	case s.State == v1alpha1.TestRunRunning:
 		return stopBy(backstop(&s, facts), facts)
+	case facts.Now.Before(TestRunRetryTime(s)):
+		return TestRunRetryTime(s)
 	default:
 		return stopBy(startDeadline(&s, facts), facts)
 	}
@@ -121,6 +133,7 @@ func TestRunAdmission(s v1alpha1.TestRunStatus) time.Time {
 
 func recordExecution(s *v1alpha1.TestRunStatus, facts TestRunFacts) {
 	s.PodName = cmp.Or(s.PodName, facts.Seen.Name)
+	s.AppName = cmp.Or(s.AppName, facts.AppName)
 	s.GitCommit = cmp.Or(s.GitCommit, facts.Seen.GitCommit)
 	if s.AppVersions == nil {
 		s.AppVersions = facts.AppVersions
@@ -136,8 +149,7 @@ func testRunState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.TestR
 	case facts.Canceled && endsAsCanceled(facts.Seen):
 		return v1alpha1.TestRunError, v1alpha1.ReasonCanceled, canceledMessage(s, facts)
 	case facts.Seen.Stage == contract.StageEnded:
-		result := facts.Seen.Result
-		return v1alpha1.TestRunState(result.Verdict), cmp.Or(result.Reason, string(result.Verdict)), result.Message
+		return verdict(s, facts.Seen.Result)
 	case facts.Canceled:
 		return cancelingState(facts)
 	case facts.Problem != nil && facts.Problem.Final:
@@ -149,6 +161,18 @@ func testRunState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.TestR
 	default:
 		return startingState(s, facts)
 	}
+}
+
+func verdict(s *v1alpha1.TestRunStatus, result contract.Result) (v1alpha1.TestRunState, string, string) {
+	if cases := result.Cases; cases != nil {
+		s.Cases = &v1alpha1.TestRunCases{
+			Total: int32(cases.Total), Passed: int32(cases.Passed), Failed: int32(cases.Failed), Skipped: int32(cases.Skipped),
+		}
+	}
+	if result.Verdict == contract.Passed && len(s.Attempts) > 0 {
+		return v1alpha1.TestRunPassed, v1alpha1.ReasonPassedAfterRetry, result.Message
+	}
+	return v1alpha1.TestRunState(result.Verdict), cmp.Or(result.Reason, string(result.Verdict)), result.Message
 }
 
 func runningState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.TestRunState, string, string) {
@@ -174,6 +198,9 @@ func startingState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.Test
 		reason, words = facts.Problem.Reason, facts.Problem.Message
 	}
 	if facts.Now.Before(startDeadline(s, facts)) {
+		if words == "" && len(s.Attempts) > 0 && facts.Seen.Stage == contract.StageAbsent {
+			words = awaitsRetry(s, facts)
+		}
 		return v1alpha1.TestRunPending, v1alpha1.ReasonStarting, words
 	}
 	return v1alpha1.TestRunError, reason, fmt.Sprintf("the test did not start within %s: %s",
@@ -187,6 +214,9 @@ func startDeadline(s *v1alpha1.TestRunStatus, facts TestRunFacts) time.Time {
 	begun, allowed := facts.Now, facts.StartDeadline
 	if admitted := TestRunAdmission(*s); !admitted.IsZero() {
 		begun = admitted
+	}
+	if again := TestRunRetryTime(*s); !again.IsZero() {
+		begun = again
 	}
 	switch made := facts.Seen.Created; {
 	case made.After(begun):

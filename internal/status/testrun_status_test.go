@@ -28,8 +28,8 @@ func runCondition(kind string, status metav1.ConditionStatus, reason, message st
 }
 
 const (
-	queued  = "all 10 slots are taken: the run starts when one is free and no run of a higher priority, or older one, waits for it"
-	queued2 = "all 10 slots, or all 2 of the namespace, are taken: the run starts when one is free and no run of a higher priority, or older one, waits for it"
+	queued  = "the run waits for its turn: at most 10 runs have a slot at once, and none on an App that another one has for itself. Those of a higher priority, and older ones, go first"
+	queued2 = "the run waits for its turn: at most 10 runs have a slot at once, and at most 2 in a namespace, and none on an App that another one has for itself. Those of a higher priority, and older ones, go first"
 )
 
 // queuedRun waits for a slot since the beginning of time.

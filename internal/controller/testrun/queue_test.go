@@ -82,7 +82,7 @@ func TestNamespaceAtItsLimitKeepsNobodyElseWaiting(t *testing.T) {
 	}
 	crowded.awaitPod("run-0")
 	crowded.awaitPod("run-1")
-	crowded.awaitMessage("run-2", "all 5 slots, or all 2 of the namespace, are taken")
+	crowded.awaitMessage("run-2", "at most 5 runs have a slot at once, and at most 2 in a namespace")
 	other.run("alone")
 	other.awaitPod("alone")
 

@@ -35,8 +35,8 @@ type Execution interface {
 	Cancel(ctx context.Context, run *v1alpha1.TestRun) (contract.Observation, error)
 	// Stop ends the execution, if there is one.
 	Stop(ctx context.Context, run *v1alpha1.TestRun) error
-	// Alive returns the runs whose execution may still be under way, by UID.
-	Alive(ctx context.Context) (map[types.UID]types.NamespacedName, error)
+	// Alive returns what may still be under way, also of runs that don't exist any more.
+	Alive(ctx context.Context) ([]contract.Alive, error)
 }
 
 // Metrics is told what becomes of the runs.
@@ -78,10 +78,11 @@ var errOutdated = errors.New("the run has changed meanwhile")
 // +kubebuilder:rbac:groups=topas.dev,resources=testruns,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=topas.dev,resources=testruns/status,verbs=patch
 // +kubebuilder:rbac:groups=topas.dev,resources=testruns/finalizers,verbs=update
-// +kubebuilder:rbac:groups=topas.dev,resources=apps,verbs=get;list;watch
+// +kubebuilder:rbac:groups=topas.dev,resources=apps,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=topas.dev,resources=apps/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts,verbs=get;create
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;create;delete
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,verbs=get;create
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=clusterroles,resourceNames=topas-runner,verbs=bind
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
@@ -129,6 +130,12 @@ func (r *Reconciler) advance(ctx context.Context, run *v1alpha1.TestRun) (ctrl.R
 		return ctrl.Result{}, err
 	}
 	after := status.TestRun(run, facts)
+	if after.State.Finished() || after.Attempt() > run.Status.Attempt() {
+		// This comes before the attempt's end is written down: nobody would look at it afterwards.
+		if err := r.leaveApp(ctx, run); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
 	if err := r.record(ctx, run, after); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -170,6 +177,8 @@ func (r *Reconciler) gather(ctx context.Context, run *v1alpha1.TestRun) (status.
 		Slots:          limits.Total,
 		NamespaceSlots: limits.PerNamespace,
 		Position:       r.Queue.Position(run.UID),
+		Isolation:      run.Spec.Isolation,
+		Retries:        int(run.Spec.Retries),
 		Canceled:       run.Spec.Cancel,
 		Seen:           seen,
 		Since:          r.slots.restored,

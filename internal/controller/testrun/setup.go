@@ -52,6 +52,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager, options controller.O
 	err := ctrl.NewControllerManagedBy(manager).
 		For(&v1alpha1.TestRun{}, builder.WithPredicates(r.relevant())).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOfPod)).
+		Watches(&v1alpha1.App{}, handler.EnqueueRequestsFromMapFunc(runOfCopy)).
 		WatchesRawSource(source.TypedChannel(r.slots.woken, handler.TypedEnqueueRequestsFromMapFunc(wokenRun))).
 		WithOptions(options).
 		Complete(r)

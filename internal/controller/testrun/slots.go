@@ -43,17 +43,17 @@ func (r *Reconciler) restoreSlots(ctx context.Context) error {
 	if !r.slots.restored.IsZero() {
 		return nil
 	}
-	alive, err := r.Execution.Alive(ctx)
+	holders, err := r.holders(ctx)
 	if err != nil {
 		return err
 	}
-	waiting, err := r.unfinished(ctx, alive)
+	waiting, err := r.unfinished(ctx, holders)
 	if err != nil {
 		return err
 	}
-	holding := make([]queue.Run, 0, len(alive))
-	for _, uid := range slices.Sorted(maps.Keys(alive)) {
-		holding = append(holding, queue.Run{NamespacedName: alive[uid], UID: uid})
+	holding := make([]queue.Run, 0, len(holders))
+	for _, uid := range slices.Sorted(maps.Keys(holders)) {
+		holding = append(holding, holders[uid])
 	}
 	granted := r.Queue.Restore(holding, waiting)
 	r.slots.restored = r.Now()
@@ -62,8 +62,32 @@ func (r *Reconciler) restoreSlots(ctx context.Context) error {
 	return nil
 }
 
-// unfinished returns the runs that wait, and adds those that have been admitted and have no Pod yet to alive.
-func (r *Reconciler) unfinished(ctx context.Context, alive map[types.UID]types.NamespacedName) ([]queue.Run, error) {
+// holders returns the runs of which something is alive, or which have not handed their App back.
+func (r *Reconciler) holders(ctx context.Context) (map[types.UID]queue.Run, error) {
+	alive, err := r.Execution.Alive(ctx)
+	if err != nil {
+		return nil, err
+	}
+	snapshotted, err := r.snapshotted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	holders := map[types.UID]queue.Run{}
+	for _, run := range snapshotted {
+		holders[run.UID] = run
+	}
+	for _, a := range alive {
+		run := holders[types.UID(a.UID)]
+		run.NamespacedName, run.UID, run.App = types.NamespacedName{Namespace: a.Namespace, Name: a.Name}, types.UID(a.UID), a.App
+		run.Attempt = max(run.Attempt, a.Attempt)
+		holders[run.UID] = run
+	}
+	return holders, nil
+}
+
+// unfinished returns the runs that wait, and adds those that have been admitted to the holders, of whom it completes what is
+// known.
+func (r *Reconciler) unfinished(ctx context.Context, holders map[types.UID]queue.Run) ([]queue.Run, error) {
 	var waiting []queue.Run
 	runs := &v1alpha1.TestRunList{}
 	for {
@@ -73,11 +97,12 @@ func (r *Reconciler) unfinished(ctx context.Context, alive map[types.UID]types.N
 		}
 		for i := range runs.Items {
 			run := &runs.Items[i]
+			_, holds := holders[run.UID]
+			over := run.Status.State.Finished() || run.DeletionTimestamp != nil
 			switch {
-			case run.Status.State.Finished() || run.DeletionTimestamp != nil:
-			case meta.IsStatusConditionTrue(run.Status.Conditions, v1alpha1.TestRunConditionAdmitted):
-				alive[run.UID] = client.ObjectKeyFromObject(run)
-			default:
+			case holds || !over && meta.IsStatusConditionTrue(run.Status.Conditions, v1alpha1.TestRunConditionAdmitted):
+				holders[run.UID] = entry(run)
+			case !over:
 				waiting = append(waiting, entry(run))
 			}
 		}
@@ -108,22 +133,29 @@ func (r *Reconciler) wrapUp(ctx context.Context, run *v1alpha1.TestRun) error {
 		return nil
 	}
 	alive, err := r.release(ctx, entry(run))
-	if err != nil || !alive {
+	if err != nil || alive == nil {
 		return err
 	}
-	return r.Execution.Stop(ctx, started(entry(run)))
+	return r.Execution.Stop(ctx, alive)
 }
 
-// release frees the slot of a run if nothing of it is alive; else an event of its Pod leads here again.
-func (r *Reconciler) release(ctx context.Context, run queue.Run) (alive bool, err error) {
-	seen, err := r.Execution.Observe(ctx, started(run))
-	if err != nil {
-		return false, err
+// release frees the slot of a run if nothing of it is alive; else it returns the attempt that is, and an event of its Pod leads
+// here again.
+func (r *Reconciler) release(ctx context.Context, run queue.Run) (alive *v1alpha1.TestRun, err error) {
+	// An attempt begins when the one before it has ended, or is given up before it has begun.
+	for attempt := run.Attempt; attempt > 0 && attempt > run.Attempt-2; attempt-- {
+		one := run
+		one.Attempt = attempt
+		seen, err := r.Execution.Observe(ctx, started(one))
+		if err != nil || seen.Alive {
+			return started(one), err
+		}
 	}
-	if !seen.Alive {
-		r.wake(ctx, r.Queue.Remove(run.UID), "")
+	if err := r.handBack(ctx, run); err != nil {
+		return nil, err
 	}
-	return seen.Alive, nil
+	r.wake(ctx, r.Queue.Remove(run.UID), "")
+	return nil, nil
 }
 
 // wake has the runs reconciled, except the one that is being reconciled.
@@ -146,15 +178,29 @@ func entry(run *v1alpha1.TestRun) queue.Run {
 		UID:            run.UID,
 		Created:        run.CreationTimestamp.Time,
 		Priority:       run.Spec.Priority,
+		App:            sharedApp(run),
+		Exclusive:      run.Spec.Isolation == v1alpha1.IsolationExclusive,
+		Attempt:        run.Status.Attempt(),
 		Position:       int(run.Status.QueuePosition),
 	}
 }
 
-// started stands for a run that may have been started, whatever its status says. Its Pod is looked for at the API server
+// sharedApp is the App that the run has together with others, or could have.
+func sharedApp(run *v1alpha1.TestRun) string {
+	if run.Spec.Isolation == v1alpha1.IsolationEphemeral {
+		return ""
+	}
+	return run.Spec.AppName
+}
+
+// started stands for a run whose attempt may have been started, whatever its status says. Its Pod is looked for at the API server
 // when the cache has none.
 func started(run queue.Run) *v1alpha1.TestRun {
 	return &v1alpha1.TestRun{
 		ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: run.Name, UID: run.UID},
-		Status:     v1alpha1.TestRunStatus{PodName: desired.TestRunName(run.Name)},
+		Status: v1alpha1.TestRunStatus{
+			PodName:  desired.TestRunPodName(run.Name, run.Attempt),
+			Attempts: make([]v1alpha1.TestRunAttempt, run.Attempt-1),
+		},
 	}
 }

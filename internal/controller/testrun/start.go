@@ -44,6 +44,9 @@ type StartError interface {
 // start brings the execution of an admitted run into being, and adds to the facts what comes of it. It is also right for a
 // run of which an earlier manager had started the execution and not lived to record it.
 func (r *Reconciler) start(ctx context.Context, run *v1alpha1.TestRun, facts *status.TestRunFacts) error {
+	if facts.Now.Before(status.TestRunRetryTime(run.Status)) {
+		return nil
+	}
 	app, err := r.findApp(ctx, types.NamespacedName{Namespace: run.Namespace, Name: run.Spec.AppName})
 	if err != nil {
 		return err
@@ -54,10 +57,16 @@ func (r *Reconciler) start(ctx context.Context, run *v1alpha1.TestRun, facts *st
 		}
 		return err
 	}
-	if err := r.recordAdmission(ctx, run, facts, app); err != nil {
+	if err := r.recordStart(ctx, run, facts, app); err != nil || facts.Problem != nil {
 		return err
 	}
 	if err := r.checkCurrent(ctx, run); err != nil {
+		return err
+	}
+	if facts.Problem, err = r.endFormerAttempt(ctx, run); err != nil || facts.Problem != nil {
+		return err
+	}
+	if app, facts.Problem, err = r.takeApp(ctx, run, app); err != nil || facts.Problem != nil {
 		return err
 	}
 	seen, err := r.Execution.Start(ctx, run, app)
@@ -74,14 +83,60 @@ func (r *Reconciler) start(ctx context.Context, run *v1alpha1.TestRun, facts *st
 	return nil
 }
 
-// recordAdmission writes down that the run has a slot, before anything is made for it: the time from which its start
-// counts, and what it is about to test, can't be found out later.
-func (r *Reconciler) recordAdmission(ctx context.Context, run *v1alpha1.TestRun, facts *status.TestRunFacts, app *v1alpha1.App) error {
-	if meta.IsStatusConditionTrue(run.Status.Conditions, v1alpha1.TestRunConditionAdmitted) {
+// recordStart writes down that the run has a slot, and what its copy of the App is called, before anything is made for it: the
+// time from which its start counts, and what it is about to test, can't be found out later.
+func (r *Reconciler) recordStart(ctx context.Context, run *v1alpha1.TestRun, facts *status.TestRunFacts, app *v1alpha1.App) error {
+	named := run.Spec.Isolation != v1alpha1.IsolationEphemeral || run.Status.AppName != ""
+	if named && meta.IsStatusConditionTrue(run.Status.Conditions, v1alpha1.TestRunConditionAdmitted) {
 		return nil
+	}
+	if !named {
+		name, err := desired.AppCopyName(run, app)
+		if err != nil {
+			facts.Problem = &status.TestRunProblem{Reason: v1alpha1.ReasonAppNotReady, Message: err.Error(), Final: true}
+			return nil
+		}
+		facts.AppName = name
 	}
 	facts.AppVersions = versions(app)
 	return r.record(ctx, run, status.TestRun(run, *facts))
+}
+
+// endFormerAttempt makes sure that nothing of the attempt before this one is alive. It returns a problem as long as something is.
+func (r *Reconciler) endFormerAttempt(ctx context.Context, run *v1alpha1.TestRun) (*status.TestRunProblem, error) {
+	if run.Status.Attempt() == 1 {
+		return nil, nil
+	}
+	r.Queue.Hold(entry(run))
+	former := entry(run)
+	former.Attempt--
+	seen, err := r.Execution.Observe(ctx, started(former))
+	if err != nil || !seen.Alive {
+		return nil, err
+	}
+	return &status.TestRunProblem{Reason: v1alpha1.ReasonStartFailed, Message: fmt.Sprintf("Pod %s of attempt %d has not ended yet", seen.Name, former.Attempt)},
+		r.Execution.Stop(ctx, started(former))
+}
+
+// takeApp returns the App that the run works on, in the state that its isolation asks for.
+func (r *Reconciler) takeApp(ctx context.Context, run *v1alpha1.TestRun, app *v1alpha1.App) (*v1alpha1.App, *status.TestRunProblem, error) {
+	switch run.Spec.Isolation {
+	case v1alpha1.IsolationExclusive:
+		return app, nil, r.takeSnapshot(ctx, run, app)
+	case v1alpha1.IsolationEphemeral:
+		return r.makeCopy(ctx, run, app)
+	default:
+		return app, nil, nil
+	}
+}
+
+// leaveApp undoes what takeApp and the test have done, at the end of an attempt. The snapshot of an exclusive run stays until
+// its slot is free.
+func (r *Reconciler) leaveApp(ctx context.Context, run *v1alpha1.TestRun) error {
+	if _, err := r.restoreApp(ctx, entry(run)); err != nil {
+		return err
+	}
+	return r.deleteCopy(ctx, run)
 }
 
 // checkCurrent makes sure that the cache has not shown an old state of a run that was started before: starting it again
@@ -95,7 +150,7 @@ func (r *Reconciler) checkCurrent(ctx context.Context, run *v1alpha1.TestRun) er
 	if err != nil {
 		return fmt.Errorf("reading TestRun %s: %w", run.Name, err)
 	}
-	if live.UID != run.UID || live.DeletionTimestamp != nil || live.Spec.Cancel || live.Status.PodName != "" || live.Status.State.Finished() {
+	if live.UID != run.UID || live.DeletionTimestamp != nil || live.Spec.Cancel || live.Status.PodName != "" || live.Status.Attempt() != run.Status.Attempt() || live.Status.State.Finished() {
 		return errOutdated
 	}
 	return nil

@@ -108,7 +108,7 @@ func TestRunsThatEnd(t *testing.T) {
 		{
 			reason: "somebody else's Pod has the name",
 			before: func(t *testing.T, run *v1alpha1.TestRun) {
-				pod, err := desired.TestRunPod(run, &v1alpha1.App{}, testImage)
+				pod, err := desired.TestRunPod(run, &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Name: testApp}}, testImage)
 				c.must(err)
 				pod.OwnerReferences, pod.Labels = nil, nil
 				c.must(c.Client.Create(t.Context(), pod))

@@ -19,7 +19,7 @@ const defaultDatabasePort = 5432
 func (c *Client) Resolve(host string) (target string, port int32, ok bool) {
 	for _, fresh := range []bool{false, true} {
 		app := c.lastSeen(fresh)
-		for _, name := range c.candidates(host) {
+		for _, name := range c.candidates(app, host) {
 			if s := service(app, name); s != nil {
 				return c.host(name), s.Port, true
 			}
@@ -35,7 +35,7 @@ func (c *Client) Resolve(host string) (target string, port int32, ok bool) {
 func (c *Client) Database(host string) (spec v1alpha1.DatabaseSpec, target string, ok bool) {
 	for _, fresh := range []bool{false, true} {
 		app := c.lastSeen(fresh)
-		for _, name := range c.candidates(host) {
+		for _, name := range c.candidates(app, host) {
 			if d := database(app, name); d != nil {
 				found := *d.DeepCopy()
 				found.Port = databasePort(d)
@@ -57,7 +57,9 @@ func (c *Client) Databases() []string {
 
 // candidates are the names inside the App that a host name can stand for. The short name comes first, so that a
 // service named "shop-api" of the App "shop" is found although "api" may exist as well.
-func (c *Client) candidates(host string) []string {
+//
+// In a copy of an App, the full names of the App are those of the copy.
+func (c *Client) candidates(app *v1alpha1.App, host string) []string {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	for _, suffix := range []string{".svc.cluster.local", ".svc"} {
 		if rest, found := strings.CutSuffix(host, suffix); found {
@@ -66,10 +68,13 @@ func (c *Client) candidates(host string) []string {
 		}
 	}
 	host = strings.TrimSuffix(host, "."+c.key.Namespace)
-	if full, found := strings.CutPrefix(host, c.key.Name+"-"); found {
-		return []string{host, full}
+	names := []string{host}
+	for _, prefix := range []string{app.Name, app.Annotations[v1alpha1.AnnotationCopyOf]} {
+		if full, found := strings.CutPrefix(host, prefix+"-"); found && prefix != "" {
+			names = append(names, full)
+		}
 	}
-	return []string{host}
+	return names
 }
 
 func databasePort(d *v1alpha1.DatabaseSpec) int32 {

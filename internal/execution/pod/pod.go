@@ -9,6 +9,8 @@ package pod
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -86,9 +88,9 @@ func (e *Execution) Stop(ctx context.Context, run *v1alpha1.TestRun) error {
 	return nil
 }
 
-// Alive returns the runs of which a container may be running, as the API server knows them.
-func (e *Execution) Alive(ctx context.Context) (map[types.UID]types.NamespacedName, error) {
-	runs := map[types.UID]types.NamespacedName{}
+// Alive returns the executions of which a container may be running, as the API server knows them.
+func (e *Execution) Alive(ctx context.Context) ([]contract.Alive, error) {
+	var found []contract.Alive
 	pods := &corev1.PodList{}
 	for {
 		// Pods of finished runs are kept, so that there can be many: they are read in pages.
@@ -100,16 +102,28 @@ func (e *Execution) Alive(ctx context.Context) (map[types.UID]types.NamespacedNa
 		for i := range pods.Items {
 			pod := &pods.Items[i]
 			if owner := metav1.GetControllerOf(pod); owner != nil && alive(pod) {
-				runs[owner.UID] = types.NamespacedName{Namespace: pod.Namespace, Name: pod.Labels[desired.LabelTestRun]}
+				found = append(found, contract.Alive{
+					Namespace: pod.Namespace, Name: pod.Labels[desired.LabelTestRun], UID: string(owner.UID),
+					App: pod.Labels[desired.LabelApp], Attempt: attemptOf(pod),
+				})
 			}
 		}
 		if pods.Continue == "" {
-			return runs, nil
+			return found, nil
 		}
 	}
 }
 
-// find returns the Pod of the run, or nil. The cache may not know the Pod yet, so where the run is known to have had
+// attemptOf is the number at the end of the name that desired.TestRunPodName gives a Pod; 1 if there is none.
+func attemptOf(pod *corev1.Pod) int {
+	attempt, err := strconv.Atoi(strings.TrimPrefix(pod.Name, pod.Labels[desired.LabelTestRun]+"-"))
+	if err != nil {
+		return 1
+	}
+	return attempt
+}
+
+// find returns the Pod of the attempt that is under way, or nil. The cache may not know the Pod yet, so where the run is known to have had
 // one the API server has the last word.
 func (e *Execution) find(ctx context.Context, run *v1alpha1.TestRun) (*corev1.Pod, error) {
 	pod, err := ownPod(ctx, e.Client, run)
@@ -121,7 +135,7 @@ func (e *Execution) find(ctx context.Context, run *v1alpha1.TestRun) (*corev1.Po
 
 func ownPod(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun) (*corev1.Pod, error) {
 	pod := &corev1.Pod{}
-	key := types.NamespacedName{Namespace: run.Namespace, Name: desired.TestRunName(run.Name)}
+	key := types.NamespacedName{Namespace: run.Namespace, Name: desired.TestRunPodName(run.Name, run.Status.Attempt())}
 	if err := reader.Get(ctx, key, pod); apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
