@@ -183,36 +183,6 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// TestCostOfAnEvent counts comparisons: a namespace at its limit, and a long queue, cost nobody more than the logarithm of it.
-func TestCostOfAnEvent(t *testing.T) {
-	const waiting, most = 20_000, 600
-	compared := 0
-	q := newQueue(Limits{Total: 10, PerNamespace: 2}, func(a, b Run) bool {
-		compared++
-		return before(a, b)
-	})
-	for i := range waiting {
-		q.Add(at(fmt.Sprint("run-", i), i, in("crowded"), priority(1)))
-		q.Add(at(fmt.Sprint("other-", i), i, in(fmt.Sprint("ns-", i%100))))
-	}
-	for i := range 1000 {
-		name := fmt.Sprint("extra-", i)
-		for what, event := range map[string]func(){
-			"a run that comes":         func() { q.Add(at(name, i)) },
-			"a run that finishes":      func() { q.Remove(types.UID("uid-other-" + fmt.Sprint(i))) },
-			"a run that does not wait": func() { q.Remove(types.UID("uid-run-" + fmt.Sprint(waiting-1-i))) },
-			"a position":               func() { q.Position(types.UID("uid-run-" + fmt.Sprint(waiting/2))) },
-			"a look at the positions":  func() { q.Revisit(25) },
-		} {
-			compared = 0
-			event()
-			if compared > most {
-				t.Fatalf("%s costs %d comparisons with %d runs that wait, want at most %d", what, compared, q.Depth(), most)
-			}
-		}
-	}
-}
-
 func TestPositions(t *testing.T) {
 	q := New(Limits{Total: 1})
 	for i, name := range []string{"running", "a", "b", "c", "d", "e"} {
@@ -241,21 +211,5 @@ func TestPositions(t *testing.T) {
 	q.Add(at("urgent", 9, priority(1)))
 	if got := q.Position("uid-urgent"); got != 1 {
 		t.Errorf("an urgent run has position %d, want 1", got)
-	}
-}
-
-func BenchmarkAddAndRemove(b *testing.B) {
-	for _, waiting := range []int{100, 100_000} {
-		b.Run(fmt.Sprintf("%d waiting", waiting), func(b *testing.B) {
-			q := New(Limits{Total: 1, PerNamespace: 1})
-			for i := range waiting {
-				q.Add(at(fmt.Sprint("run-", i), i))
-			}
-			run := at("extra", waiting/2)
-			for b.Loop() {
-				q.Add(run)
-				q.Remove(run.UID)
-			}
-		})
 	}
 }
