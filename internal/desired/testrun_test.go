@@ -66,6 +66,16 @@ func placedRun() *v1alpha1.TestRun {
 	return run
 }
 
+// secondAttempt is that of a run which has Secrets, and a copy of the App.
+func secondAttempt() *v1alpha1.TestRun {
+	run := inlineRun()
+	run.Spec.Secrets = []string{"payments", "mail.login"}
+	run.Spec.Isolation = v1alpha1.IsolationEphemeral
+	run.Status.AppName = "upgrade-e1234"
+	run.Status.Attempts = make([]v1alpha1.TestRunAttempt, 1)
+	return run
+}
+
 // appUnderTest has the credentials of a database in its spec, so that its runs need no Secret.
 func appUnderTest() *v1alpha1.App {
 	return &v1alpha1.App{
@@ -104,6 +114,7 @@ func TestTestRunObjects(t *testing.T) {
 		{"git-secret-pod.yaml", func() (any, error) { return TestRunPod(secretGitRun(), appUnderTest(), "topas/runner:v1") }},
 		{"placed-configmap.yaml", func() (any, error) { return TestRunConfigMap(placedRun()) }},
 		{"placed-pod.yaml", func() (any, error) { return TestRunPod(placedRun(), appUnderTest(), "topas/runner:v1") }},
+		{"second-attempt-pod.yaml", func() (any, error) { return TestRunPod(secondAttempt(), AppCopy(secondAttempt(), appUnderTest()), "topas/runner:v1") }},
 		{"serviceaccount.yaml", func() (any, error) { return RunnerServiceAccount(appUnderTest()), nil }},
 		{"rolebinding.yaml", func() (any, error) { return RunnerRoleBinding(appUnderTest()), nil }},
 	} {
