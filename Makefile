@@ -73,7 +73,7 @@ test: ## Run everything: unit, API server and end-to-end tests.
 
 .PHONY: test-unit
 test-unit: test-deps envtest newman ## Run the tests that need no cluster, against real servers.
-	KUBEBUILDER_ASSETS="$$($(BIN)/cluster assets)" go test ./api/... ./cmd/... ./internal/... ./test/apps/... ./test/bench/... ./test/servers/...
+	KUBEBUILDER_ASSETS="$$($(BIN)/cluster assets)" go test ./api/... ./cmd/... ./internal/... ./test/apps/... ./test/bench/... ./test/deployed/... ./test/servers/...
 	go -C hack/cluster test ./cmd/cluster ./internal/...
 
 .PHONY: test-e2e
@@ -106,6 +106,12 @@ $(BUILD)/newman/.installed: internal/driver/postman/newman/package.json internal
 bench-app: envtest manager ## Measure what 50 and 200 Apps cost the manager; the last line is JSON.
 	go build -o $(BUILD)/bench-app ./test/bench/app
 	KUBEBUILDER_ASSETS="$$($(BIN)/cluster assets)" exec $(BUILD)/bench-app --manager=$(BIN)/manager
+
+.PHONY: bench-latency
+bench-latency: images-load ## Measure on a real cluster what a TestRun takes beyond a bare Pod; the last line is JSON.
+	$(MAKE) deploy
+	go build -o $(BUILD)/bench-latency ./test/bench/latency
+	$(on_cluster) $(BUILD)/bench-latency
 
 ##@ Build
 
