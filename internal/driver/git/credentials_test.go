@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/topas-dev/topas/internal/driver/git"
+	"github.com/topas-dev/topas/test/apps/gitserver/access"
 )
 
 func TestFetchLogsIn(t *testing.T) {
@@ -78,8 +79,8 @@ func TestFetchSaysWhatIsWrongWithTheLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	otherKey, other := newKey(t)
-	otherHost := knownHost("git.example.com", other)
-	changed := knownHost(remote.address, other)
+	otherHost := access.KnownHost("git.example.com", other)
+	changed := access.KnownHost(remote.address, other)
 
 	for _, tc := range []struct {
 		reason string

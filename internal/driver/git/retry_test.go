@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/topas-dev/topas/internal/driver/git"
+	"github.com/topas-dev/topas/test/apps/gitserver/access"
 )
 
 // short is a writer that loses the connection after some bytes.
@@ -95,7 +96,7 @@ func TestFetchGivesUp(t *testing.T) {
 		key, _ := newKey(t)
 		o := git.Options{URL: url, Path: script, Dir: t.TempDir(), Waits: make([]time.Duration, 3)}
 		if strings.HasPrefix(url, "ssh") {
-			o.Credentials = secret(t, map[string]string{"ssh-privatekey": key, "known_hosts": knownHost(address, hostKey)})
+			o.Credentials = secret(t, map[string]string{"ssh-privatekey": key, "known_hosts": access.KnownHost(address, hostKey)})
 		}
 		told := 0
 		o.Retrying = func(error, time.Duration) { told++ }
@@ -141,7 +142,7 @@ func TestFetchTriesOnceWhatWouldFailAgain(t *testing.T) {
 		}},
 		{"an unknown host", git.Options{
 			URL: "ssh://" + remote.address + "/app.git", Path: script,
-			Credentials: secret(t, map[string]string{"ssh-privatekey": remote.key, "known_hosts": knownHost("git.example.com", otherHost)}),
+			Credentials: secret(t, map[string]string{"ssh-privatekey": remote.key, "known_hosts": access.KnownHost("git.example.com", otherHost)}),
 		}},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
@@ -184,7 +185,7 @@ func TestFetchLeavesASilentSSHServer(t *testing.T) {
 	key, hostKey := newKey(t)
 	_, err = git.Fetch(ctx, git.Options{
 		URL: "ssh://" + listener.Addr().String() + "/app.git", Path: script, Dir: t.TempDir(),
-		Credentials: secret(t, map[string]string{"ssh-privatekey": key, "known_hosts": knownHost(listener.Addr().String(), hostKey)}),
+		Credentials: secret(t, map[string]string{"ssh-privatekey": key, "known_hosts": access.KnownHost(listener.Addr().String(), hostKey)}),
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want %v", err, context.Canceled)

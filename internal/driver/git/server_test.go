@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/topas-dev/topas/internal/driver/git"
+	"github.com/topas-dev/topas/test/apps/gitserver/access"
 )
 
 const (
@@ -61,41 +62,19 @@ func serve(t *testing.T, start func(http.Handler) *httptest.Server) *server {
 		Env:    []string{"GIT_PROJECT_ROOT=" + s.dir, "GIT_HTTP_EXPORT_ALL=1"},
 		Stderr: io.Discard,
 	}
-	srv := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if challenge := refusal(r); challenge != "" {
-			w.Header().Set("WWW-Authenticate", challenge)
-			http.Error(w, "<html>a long page</html>", http.StatusUnauthorized)
-			return
-		}
+	srv := start(access.Login{Username: user, Password: password, Token: token}.Ask(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.through != nil {
 			s.through(backend).ServeHTTP(w, r)
 			return
 		}
 		backend.ServeHTTP(w, r)
-	}))
+	})))
 	t.Cleanup(srv.Close)
 	s.url = srv.URL
 	if certificate := srv.Certificate(); certificate != nil {
 		s.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))
 	}
 	return s
-}
-
-// refusal returns how the request has to log in, or nothing if it may pass.
-func refusal(r *http.Request) string {
-	switch {
-	case strings.HasPrefix(r.URL.Path, "/private/"):
-		if u, p, ok := r.BasicAuth(); !ok || u != user || p != password {
-			return `Basic realm="git"`
-		}
-	case strings.HasPrefix(r.URL.Path, "/bearer/"):
-		if r.Header.Get("Authorization") != "Bearer "+token {
-			return `Bearer realm="git"`
-		}
-	case r.Header.Get("Authorization") != "":
-		return "nobody asked for credentials"
-	}
-	return ""
 }
 
 // secret is a Secret the way that the kubelet mounts it: the keys are links into a hidden folder.

@@ -11,14 +11,17 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/cgi"
+	"strings"
 	"time"
+
+	"github.com/topas-dev/topas/test/apps/gitserver/access"
 )
 
 // maxBody is far more than the list of commits that a client has and wants.
 const maxBody = 16 << 20
 
-// newHandler serves the repositories by git's own http-backend.
-func newHandler(g *git, repositories string, log *slog.Logger) http.Handler {
+// newHandler serves the repositories by git's own http-backend: to anybody, and again below the paths that need a login.
+func newHandler(g *git, repositories string, login access.Login, log *slog.Logger) http.Handler {
 	backend := &cgi.Handler{
 		Path:   g.path,
 		Args:   []string{"http-backend"},
@@ -28,8 +31,10 @@ func newHandler(g *git, repositories string, log *slog.Logger) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.Handle("/", logRequests(log, readOnly(withLength(backend))))
-	return mux
+	for _, path := range []string{"/", access.PathBasic, access.PathBearer} {
+		mux.Handle(path, http.StripPrefix(strings.TrimSuffix(path, "/"), readOnly(withLength(backend))))
+	}
+	return logRequests(log, login.Ask(mux))
 }
 
 // readOnly refuses pushes, which http-backend would leave to the repository's configuration.

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,31 +22,37 @@ import (
 // start serves content until the test ends, and returns the URL and the commits by the repositories' names.
 func start(t *testing.T, content string) (url string, commits map[string]string) {
 	t.Helper()
+	addresses, commits := startWith(t, content, t.TempDir())
+	return "http://" + addresses[0], commits
+}
+
+// startWith serves content to whoever has what is in the folder access, and returns the addresses for HTTP, HTTPS and SSH.
+func startWith(t *testing.T, content, access string) (addresses []string, commits map[string]string) {
+	t.Helper()
 	git, err := findGit()
-	if err != nil {
-		t.Fatal(err)
+	must(t, err)
+	const anyPort = "127.0.0.1:0"
+	opts := options{
+		address: anyPort, tlsAddress: anyPort, sshAddress: anyPort,
+		access: access, repositories: filepath.Join(t.TempDir(), "repositories"),
 	}
-	repositories := filepath.Join(t.TempDir(), "repositories")
-	commits, err = git.publish(t.Context(), content, repositories)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	commits, err = git.publish(t.Context(), content, opts.repositories)
+	must(t, err)
+	services, err := listen(opts, git, slog.New(slog.DiscardHandler))
+	must(t, err)
+	for _, s := range services {
+		addresses = append(addresses, s.listener.Addr().String())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() {
-		served <- serve(ctx, listener, newHandler(git, repositories, slog.New(slog.NewJSONHandler(io.Discard, nil))))
-	}()
+	go func() { served <- serveAll(ctx, services) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
 	})
-	return "http://" + listener.Addr().String(), commits
+	return addresses, commits
 }
 
 // configMap writes files the way that the kubelet mounts a ConfigMap: the visible names are links.

@@ -6,18 +6,23 @@ SPDX-License-Identifier: Apache-2.0
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 const (
-	branch = "main"
-	tag    = "v1.0.0"
+	branch      = "main"
+	laterBranch = "next"
+	tag         = "v1.0.0"
+	modulesFile = ".gitmodules"
 )
 
 // git is the git command with an environment of its own: neither a home nor the machine's configuration is needed.
@@ -63,25 +68,37 @@ func (g *git) publish(ctx context.Context, content, repositories string) (map[st
 	if err := os.MkdirAll(repositories, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of the repositories: %w", err)
 	}
-	commits := map[string]string{}
+	var names []string
 	for _, folder := range folders {
-		source := filepath.Join(content, folder.Name())
-		if hidden(folder.Name()) {
-			continue
+		if info, err := os.Stat(filepath.Join(content, folder.Name())); err == nil && info.IsDir() && !hidden(folder.Name()) {
+			names = append(names, folder.Name())
 		}
-		if info, err := os.Stat(source); err != nil || !info.IsDir() {
-			continue
-		}
-		commit, err := g.publishOne(ctx, source, filepath.Join(repositories, folder.Name()+".git"))
+	}
+	// Those with submodules come after what they may have as such.
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(modules(filepath.Join(content, a)), modules(filepath.Join(content, b)))
+	})
+	commits := map[string]string{}
+	for _, name := range names {
+		commit, err := g.publishOne(ctx, filepath.Join(content, name), filepath.Join(repositories, name+".git"), commits)
 		if err != nil {
-			return nil, fmt.Errorf("make repository %s: %w", folder.Name(), err)
+			return nil, fmt.Errorf("make repository %s: %w", name, err)
 		}
-		commits[folder.Name()] = commit
+		commits[name] = commit
 	}
 	return commits, nil
 }
 
-func (g *git) publishOne(ctx context.Context, source, repository string) (commit string, err error) {
+// modules is 1 for a folder with submodules, else 0.
+func modules(folder string) int {
+	if _, err := os.Stat(filepath.Join(folder, modulesFile)); err != nil {
+		return 0
+	}
+	return 1
+}
+
+// publishOne makes a repository of the folder source; others are the commits of the repositories that can be its submodules.
+func (g *git) publishOne(ctx context.Context, source, repository string, others map[string]string) (commit string, err error) {
 	if err := os.RemoveAll(repository); err != nil {
 		return "", fmt.Errorf("remove what an earlier start made: %w", err)
 	}
@@ -98,14 +115,51 @@ func (g *git) publishOne(ctx context.Context, source, repository string) (commit
 		{"--git-dir=" + repository, "config", "uploadpack.allowReachableSHA1InWant", "true"},
 		{"--git-dir=" + repository, "config", "http.receivepack", "false"},
 		{"--git-dir=" + repository, "--work-tree=" + work, "add", "--all", "--force"},
-		{"--git-dir=" + repository, "--work-tree=" + work, "commit", "--quiet", "--allow-empty", "--message=Publish"},
-		{"--git-dir=" + repository, "tag", tag},
 	} {
 		if _, err := g.run(ctx, filepath.Dir(repository), args...); err != nil {
 			return "", err
 		}
 	}
+	if err := g.addSubmodules(ctx, work, repository, others); err != nil {
+		return "", err
+	}
+	for _, args := range [][]string{
+		{"commit", "--quiet", "--allow-empty", "--message=Publish"},
+		{"tag", tag},
+		{"branch", laterBranch},
+		{"symbolic-ref", "HEAD", "refs/heads/" + laterBranch},
+		{"commit", "--quiet", "--allow-empty", "--message=Go on"},
+		{"symbolic-ref", "HEAD", "refs/heads/" + branch},
+	} {
+		if _, err := g.run(ctx, work, append([]string{"--git-dir=" + repository, "--work-tree=" + work}, args...)...); err != nil {
+			return "", err
+		}
+	}
 	return g.run(ctx, repository, "rev-parse", branch)
+}
+
+// addSubmodules puts a commit in the place of every submodule: the one of the other repository that its URL ends with.
+func (g *git) addSubmodules(ctx context.Context, work, repository string, others map[string]string) error {
+	if modules(work) == 0 {
+		return nil
+	}
+	config := []string{"config", "--file=" + filepath.Join(work, modulesFile)}
+	lines, err := g.run(ctx, work, append(config, "--get-regexp", `^submodule\..*\.url$`)...)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(lines) {
+		key, url, _ := strings.Cut(strings.TrimSpace(line), " ")
+		place, err := g.run(ctx, work, append(config, "--get", strings.TrimSuffix(key, ".url")+".path")...)
+		if err != nil {
+			return err
+		}
+		entry := "160000," + others[strings.TrimSuffix(path.Base(url), ".git")] + "," + place
+		if _, err := g.run(ctx, repository, "--git-dir="+repository, "update-index", "--add", "--cacheinfo", entry); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // hidden is what Kubernetes keeps beside the files of a mounted ConfigMap: ..data and the folder that it links to.
