@@ -107,6 +107,11 @@ bench-app: envtest manager ## Measure what 50 and 200 Apps cost the manager; the
 	go build -o $(BUILD)/bench-app ./test/bench/app
 	KUBEBUILDER_ASSETS="$$($(BIN)/cluster assets)" exec $(BUILD)/bench-app --manager=$(BIN)/manager
 
+.PHONY: bench-queue
+bench-queue: envtest manager ## Measure what 1,000 and 10,000 waiting TestRuns cost the manager, beside Jobs; the last line is JSON.
+	go build -o $(BUILD)/bench-queue ./test/bench/queue
+	KUBEBUILDER_ASSETS="$$($(BIN)/cluster assets)" exec $(BUILD)/bench-queue --manager=$(BIN)/manager
+
 .PHONY: bench-latency
 bench-latency: images-load ## Measure on a real cluster what a TestRun takes beyond a bare Pod; the last line is JSON.
 	$(MAKE) deploy

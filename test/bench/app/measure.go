@@ -20,11 +20,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/test/bench/process"
 	"github.com/topas-dev/topas/test/servers/kube"
 )
 
 const (
-	namespace = "bench"
+	namespace  = "bench"
+	controller = "app"
 	// warmups are the Apps that come before those that count: the first ones pay for connections and pages of memory.
 	warmups = 10
 	// creators is how many Apps are created at once.
@@ -90,34 +92,34 @@ func measure(ctx context.Context, binary string, apps int) (result measurement, 
 	defer stopControllers()
 
 	result.apps = apps
-	start := func() (*manager, error) { return startManager(binary, dir, server.Config) }
-	err = withManager(start, func(m *manager) error { return result.converge(ctx, server, controllers, m) })
+	start := func() (*process.Manager, error) { return process.StartManager(binary, dir, server.Config) }
+	err = withManager(start, func(m *process.Manager) error { return result.converge(ctx, server, controllers, m) })
 	if err != nil {
 		return result, fmt.Errorf("bringing %d Apps to Ready: %w", apps, err)
 	}
-	err = withManager(start, func(m *manager) error { return result.resync(ctx, m) })
+	err = withManager(start, func(m *process.Manager) error { return result.resync(ctx, m) })
 	if err != nil {
 		return result, fmt.Errorf("looking at %d converged Apps: %w", apps, err)
 	}
 	return result, nil
 }
 
-func withManager(start func() (*manager, error), work func(*manager) error) error {
+func withManager(start func() (*process.Manager, error), work func(*process.Manager) error) error {
 	m, err := start()
 	if err != nil {
 		return err
 	}
-	return errors.Join(work(m), m.stop())
+	return errors.Join(work(m), m.Stop())
 }
 
-func (m *measurement) converge(ctx context.Context, server *kube.Server, controllers *kube.Controllers, by *manager) error {
+func (m *measurement) converge(ctx context.Context, server *kube.Server, controllers *kube.Controllers, by *process.Manager) error {
 	if err := create(ctx, server, "warmup", warmups); err != nil {
 		return err
 	}
 	if err := controllers.WaitReady(ctx, warmups); err != nil {
 		return err
 	}
-	before, err := by.rest(ctx, warmups)
+	before, err := by.Rest(ctx, controller, warmups)
 	if err != nil {
 		return err
 	}
@@ -129,26 +131,26 @@ func (m *measurement) converge(ctx context.Context, server *kube.Server, control
 		return err
 	}
 	m.took = time.Since(start)
-	after, err := by.rest(ctx, warmups+m.apps)
+	after, err := by.Rest(ctx, controller, warmups+m.apps)
 	if err != nil {
 		return err
 	}
-	m.allocated = after.sum(metricAllocated) - before.sum(metricAllocated)
-	m.cpu = after.sum(metricCPU) - before.sum(metricCPU)
-	m.passes = after.passes() - before.passes()
+	m.allocated = after.Allocated() - before.Allocated()
+	m.cpu = after.CPU() - before.CPU()
+	m.passes = after.Passes(controller) - before.Passes(controller)
 	m.requests = map[string]float64{}
 	for _, method := range methods {
-		m.requests[method] = after.requests(method) - before.requests(method)
+		m.requests[method] = after.Requests(method) - before.Requests(method)
 	}
 	return nil
 }
 
-func (m *measurement) resync(ctx context.Context, by *manager) error {
-	after, err := by.rest(ctx, warmups+m.apps)
+func (m *measurement) resync(ctx context.Context, by *process.Manager) error {
+	after, err := by.Rest(ctx, controller, warmups+m.apps)
 	if err != nil {
 		return err
 	}
-	m.resyncPasses, m.resyncWrites = after.passes(), after.requests(methods[1:]...)
+	m.resyncPasses, m.resyncWrites = after.Passes(controller), after.Requests(methods[1:]...)
 	return nil
 }
 

@@ -3,7 +3,7 @@ Copyright 2026 The TOPAS Authors.
 SPDX-License-Identifier: Apache-2.0
 */
 
-package main
+package process
 
 import (
 	"bufio"
@@ -25,10 +25,10 @@ const (
 	metricCPU       = "process_cpu_seconds_total"
 )
 
-// metrics are the values of the series, by name and labels as the manager writes them: name{label="value",...}.
-type metrics map[string]float64
+// Metrics are the values of the series, by name and labels as the manager writes them: name{label="value",...}.
+type Metrics map[string]float64
 
-func readMetrics(ctx context.Context, url string) (metrics, error) {
+func readMetrics(ctx context.Context, url string) (Metrics, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
@@ -46,8 +46,8 @@ func readMetrics(ctx context.Context, url string) (metrics, error) {
 
 // parseMetrics reads the text format of Prometheus and returns an error if it lacks one of those that are read here: a
 // metric that got another name must not count as 0.
-func parseMetrics(text io.Reader) (metrics, error) {
-	m := metrics{}
+func parseMetrics(text io.Reader) (Metrics, error) {
+	m := Metrics{}
 	lines := bufio.NewScanner(text)
 	for lines.Scan() {
 		line := lines.Text()
@@ -73,7 +73,7 @@ func parseMetrics(text io.Reader) (metrics, error) {
 }
 
 // series are those of a name that have all of these labels, each as in name="value".
-func (m metrics) series(name string, labels ...string) []float64 {
+func (m Metrics) series(name string, labels ...string) []float64 {
 	var found []float64
 	for series, value := range m {
 		got, rest, _ := strings.Cut(series, "{")
@@ -93,7 +93,8 @@ func hasLabels(text string, labels []string) bool {
 	return true
 }
 
-func (m metrics) sum(name string, labels ...string) float64 {
+// Sum adds up the series of a name that have all of these labels, each as in name="value".
+func (m Metrics) Sum(name string, labels ...string) float64 {
 	var sum float64
 	for _, value := range m.series(name, labels...) {
 		sum += value
@@ -101,20 +102,28 @@ func (m metrics) sum(name string, labels ...string) float64 {
 	return sum
 }
 
-// requests are the manager's requests to the API server of a method, or all of them.
-func (m metrics) requests(methods ...string) float64 {
+// Requests are the manager's requests to the API server of a method, or all of them.
+func (m Metrics) Requests(methods ...string) float64 {
 	if len(methods) == 0 {
-		return m.sum(metricRequests)
+		return m.Sum(metricRequests)
 	}
 	var sum float64
 	for _, method := range methods {
-		sum += m.sum(metricRequests, fmt.Sprintf("method=%q", method))
+		sum += m.Sum(metricRequests, fmt.Sprintf("method=%q", method))
 	}
 	return sum
 }
 
-// passes are the passes of the App reconciler.
-func (m metrics) passes() float64 { return m.sum(metricPasses, `controller="app"`) }
+// Passes are those of a controller, as in "app".
+func (m Metrics) Passes(controller string) float64 {
+	return m.Sum(metricPasses, fmt.Sprintf("controller=%q", controller))
+}
+
+// Allocated is the memory that was ever allocated, in bytes.
+func (m Metrics) Allocated() float64 { return m.Sum(metricAllocated) }
+
+// CPU is in seconds.
+func (m Metrics) CPU() float64 { return m.Sum(metricCPU) }
 
 // busy reports whether a controller has something to do.
-func (m metrics) busy() bool { return m.sum(metricQueued)+m.sum(metricWorking) > 0 }
+func (m Metrics) busy() bool { return m.Sum(metricQueued)+m.Sum(metricWorking) > 0 }

@@ -115,9 +115,10 @@ func Start(t testing.TB) *Server {
 	return server
 }
 
-// Launch starts a server for a program that is no test, which has to stop it.
-func Launch() (server *Server, stop func() error, err error) {
-	server, controlPlane, err := launch()
+// Launch starts a server for a program that is no test, which has to stop it. Configure may add to its flags, and say where its
+// output goes.
+func Launch(configure ...func(*envtest.APIServer)) (server *Server, stop func() error, err error) {
+	server, controlPlane, err := launch(configure...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -136,7 +137,7 @@ func (c *controlPlane) stop() error {
 	return err
 }
 
-func launch() (*Server, *controlPlane, error) {
+func launch(configure ...func(*envtest.APIServer)) (*Server, *controlPlane, error) {
 	assets, err := assetsDir()
 	if err != nil {
 		return nil, nil, err
@@ -161,6 +162,9 @@ func launch() (*Server, *controlPlane, error) {
 	}
 	// The addresses of envtest's own range are few.
 	environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
+	for _, f := range configure {
+		f(environment.ControlPlane.GetAPIServer())
+	}
 	config, err := environment.Start()
 	if err != nil {
 		// A half-started control plane would outlive the test.
