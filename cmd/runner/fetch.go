@@ -70,11 +70,14 @@ func fetch(ctx context.Context, o git.Options, secret, credentials string) contr
 	defer cancel()
 	commit, err := fetchWith(ctx, o, secret, credentials)
 	_, auth := errors.AsType[*git.AuthError](err)
+	_, path := errors.AsType[*git.PathError](err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return failure(contract.ReasonTerminated, err)
 	case auth:
 		return failure(contract.ReasonGitAuthFailed, err)
+	case path:
+		return failure(contract.ReasonScriptNotFound, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return failure(contract.ReasonGitCloneFailed, fmt.Errorf("not done within %s: %w", fetchTimeout, err))
 	case err != nil:

@@ -227,7 +227,7 @@ func TestFetchLeavesTheCommit(t *testing.T) {
 }
 
 func TestFetchLeavesWhatIsWrong(t *testing.T) {
-	url, _ := repository(t, 0)
+	url, commit := repository(t, 0)
 	for _, tc := range []struct {
 		reason string
 		env    map[string]string
@@ -239,6 +239,22 @@ func TestFetchLeavesWhatIsWrong(t *testing.T) {
 			contract.Result{
 				Verdict: contract.Error, Reason: contract.ReasonGitCloneFailed,
 				Message: url + `: revision "v9" not found: it is no branch, tag or commit of the repository; there are main`,
+			},
+		},
+		{
+			"a path that leads out of the repository",
+			map[string]string{contract.EnvGitURL: url, contract.EnvGitPath: "../test.lua"},
+			contract.Result{
+				Verdict: contract.Error, Reason: contract.ReasonScriptNotFound,
+				Message: `path "../test.lua" must stay inside the repository: write it relative to the root and without '..', such as tests/upgrade_test.lua`,
+			},
+		},
+		{
+			"a path that is not there",
+			map[string]string{contract.EnvGitURL: url, contract.EnvGitPath: "test.lua", contract.EnvGitRevision: "main"},
+			contract.Result{
+				Verdict: contract.Error, Reason: contract.ReasonScriptNotFound,
+				Message: url + `: path "test.lua" not found in commit ` + commit + "; the .lua files in it are tests/test.lua",
 			},
 		},
 		{

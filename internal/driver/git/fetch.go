@@ -46,14 +46,14 @@ type Options struct {
 // Submodules are checked out as well, each at the commit that its repository is meant to have.
 //
 // The errors name the repository, the revision or the path that isn't there, and what is there instead. Those about
-// the credentials are an AuthError.
+// the credentials are an AuthError, those about the path a PathError.
 func Fetch(ctx context.Context, o Options) (string, error) {
 	src, err := newSource(o.URL, o.Credentials)
 	if err != nil {
 		return "", err
 	}
 	if err := checkLocal(o.Path); err != nil {
-		return "", err
+		return "", &PathError{err}
 	}
 	for _, wait := range o.Waits {
 		commit, err := attempt(ctx, src, o)
@@ -100,7 +100,7 @@ func fetchOnce(ctx context.Context, src source, o Options) (string, error) {
 		return "", err
 	}
 	if err := checkPath(commit, o); err != nil {
-		return "", fmt.Errorf("%s: %w", src.url, err)
+		return "", &PathError{fmt.Errorf("%s: %w", src.url, err)}
 	}
 	return commit.Hash.String(), nil
 }

@@ -21,6 +21,13 @@ import (
 // escapes is what os.Root says of a path that leads out of it; it has no error value for that.
 const escapes = "path escapes from parent"
 
+// PathError says that there is no file of that path.
+type PathError struct{ err error }
+
+func (e *PathError) Error() string { return e.err.Error() }
+
+func (e *PathError) Unwrap() error { return e.err }
+
 func checkLocal(name string) error {
 	if name == "" {
 		return errors.New("the path of the script inside the repository is missing")
