@@ -22,7 +22,7 @@ var crowds = []struct {
 }{
 	{"no App", Limits{Total: 10}, func(i int) Run { return at(fmt.Sprint("run-", i), i) }},
 	{"one App, all exclusive", Limits{Total: 10}, func(i int) Run { return at(fmt.Sprint("run-", i), i, alone("shop")) }},
-	{"one App, each second exclusive", Limits{Total: 10}, func(i int) Run {
+	{"one App, every second exclusive", Limits{Total: 10}, func(i int) Run {
 		return at(fmt.Sprint("run-", i), i, func(r *Run) { r.App, r.Exclusive = "shop", i%2 == 0 })
 	}},
 	{"an App each, all exclusive", Limits{Total: 10, PerNamespace: 2}, func(i int) Run {

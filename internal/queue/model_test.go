@@ -54,8 +54,10 @@ func (c *check) event() (got, want []Run) {
 		run := c.run()
 		m.waiting = append(m.waiting, run)
 		return c.queue.Add(run), m.grant()
-	case dice < 52 && len(m.waiting)+len(m.holding) > 0: // a stale cache shows it again
-		return c.queue.Add(pick(c.rng, slices.Concat(m.waiting, m.holding))), nil
+	case dice < 51 && len(m.waiting) > 0: // a stale cache shows it again
+		return c.queue.Add(pick(c.rng, m.waiting)), nil
+	case dice < 52 && len(m.holding) > 0:
+		return c.queue.Add(pick(c.rng, m.holding)), nil
 	case dice < 90 && len(m.holding) > 0: // it finishes, or is canceled or deleted
 		uid := pick(c.rng, m.holding).UID
 		m.remove(uid)
@@ -189,8 +191,8 @@ func (c *check) checkPromises(granted []Run) {
 			}
 		}
 		for _, other := range m.waiting {
-			overtaken := other.Namespace == run.Namespace && goesBefore(other, run)
-			if overtaken && (sameApp(run, other) || !m.gated(other)) {
+			entitled := sameApp(run, other) || other.Namespace == run.Namespace && !m.gated(other)
+			if entitled && goesBefore(other, run) {
 				c.t.Fatalf("step %d: %v was admitted before %v", c.step, run, other)
 			}
 		}

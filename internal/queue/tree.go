@@ -22,8 +22,15 @@ type node struct {
 }
 
 func (t *tree) insert(e *entry) {
-	left, right := t.split(t.root, e)
-	t.root = merge(merge(left, &node{entry: e, weight: rand.Uint64(), size: 1}), right)
+	n := &node{entry: e, weight: rand.Uint64()}
+	at := &t.root
+	for *at != nil && (*at).weight > n.weight {
+		(*at).size++
+		at = t.side(*at, e)
+	}
+	n.left, n.right = t.split(*at, e)
+	n.size = n.left.len() + n.right.len() + 1
+	*at = n
 }
 
 // remove takes out an entry that is in the tree.
@@ -31,13 +38,17 @@ func (t *tree) remove(e *entry) {
 	at := &t.root
 	for (*at).entry != e {
 		(*at).size--
-		if t.before(e.run, (*at).entry.run) {
-			at = &(*at).left
-		} else {
-			at = &(*at).right
-		}
+		at = t.side(*at, e)
 	}
 	*at = merge((*at).left, (*at).right)
+}
+
+// side returns the child of the node on whose side the entry belongs.
+func (t *tree) side(n *node, e *entry) **node {
+	if t.before(e.run, n.entry.run) {
+		return &n.left
+	}
+	return &n.right
 }
 
 // replace puts one entry in the place of another, either of which may be nil, and returns it.
