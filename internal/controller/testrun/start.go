@@ -57,11 +57,14 @@ func (r *Reconciler) start(ctx context.Context, run *v1alpha1.TestRun, facts *st
 		}
 		return err
 	}
+	known := run.ResourceVersion
 	if err := r.recordStart(ctx, run, facts, app); err != nil || facts.Problem != nil {
 		return err
 	}
-	if err := r.checkCurrent(ctx, run); err != nil {
-		return err
+	if run.ResourceVersion == known { // else the write has shown that nothing had changed
+		if err := r.checkCurrent(ctx, run); err != nil {
+			return err
+		}
 	}
 	if facts.Problem, err = r.endFormerAttempt(ctx, run); err != nil || facts.Problem != nil {
 		return err
