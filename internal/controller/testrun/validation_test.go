@@ -28,6 +28,9 @@ func TestAPIServerRefusesBadTestRuns(t *testing.T) {
 			change(r.Spec.PodTemplate)
 		}
 	}
+	secrets := func(names ...string) func(*v1alpha1.TestRun) {
+		return func(r *v1alpha1.TestRun) { r.Spec.Secrets = names }
+	}
 	file := func(name string) func(*v1alpha1.TestRun) {
 		return func(r *v1alpha1.TestRun) { r.Spec.Files = map[string]string{name: "content"} }
 	}
@@ -69,6 +72,19 @@ func TestAPIServerRefusesBadTestRuns(t *testing.T) {
 		{"the highest priority", priority(1000), ""},
 		{"too low a priority", priority(-1001), badNumber},
 		{"too high a priority", priority(1001), badNumber},
+
+		{"as many retries as can be", retries(10), ""},
+		{"more retries", retries(11), "retries must be a number from 0 to 10"},
+		{"less than no retries", retries(-1), "retries must be a number from 0 to 10"},
+		{"an App for itself", exclusive, ""},
+		{"a copy of the App", ephemeral, ""},
+		{"an isolation that there is not", func(r *v1alpha1.TestRun) { r.Spec.Isolation = "Private" },
+			`spec.isolation: Unsupported value: "Private": supported values: "Shared", "Exclusive", "Ephemeral"`},
+		{"Secrets", secrets("payments", "mail.login"), ""},
+		{"a Secret with the key beside it", secrets("payments/token"), "secrets are the names of Secrets: lower case letters, digits, '-' and '.'"},
+		{"a Secret outside", secrets(".."), "secrets are the names of Secrets"},
+		{"a Secret twice", secrets("payments", "payments"), "spec.secrets[1]: Duplicate value"},
+		{"more Secrets than anybody needs", secrets(strings.Split(strings.Repeat("a b c ", 11), " ")...), "spec.secrets: Too many: 34: must have at most 32 items"},
 
 		{"a Pod of one's own wishes", template(func(p *v1alpha1.PodTemplate) { p.Labels = map[string]string{"team": "qa"} }), ""},
 		{"a label of TOPAS", template(func(p *v1alpha1.PodTemplate) { p.Labels = map[string]string{"topas.dev/app": "x"} }),
@@ -143,6 +159,8 @@ func TestSpecOfATestRunIsImmutable(t *testing.T) {
 		{"another script", func(r *v1alpha1.TestRun) { r.Spec.Script = "print(2)" }},
 		{"a git source in the script's place", withGit},
 		{"another timeout", func(r *v1alpha1.TestRun) { r.Spec.Timeout = "2m" }},
+		{"another isolation", exclusive},
+		{"more retries", retries(1)},
 		{"one more file", func(r *v1alpha1.TestRun) { r.Spec.Files = map[string]string{"a": "b"} }},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
