@@ -37,6 +37,28 @@ func TestThePageOfAppsIsComplete(t *testing.T) {
 	}
 }
 
+// TestThePageOfTestRunsIsComplete looks for every field of a TestRun, and for every state, condition and reason.
+func TestThePageOfTestRunsIsComplete(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "testrun.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := append(constants(t, "testrun_reasons.go", "Reason"), constants(t, "testrun_types.go", "Isolation")...)
+	words = append(words, constants(t, "testrun_status_types.go", "Case")...)
+	words = append(words, constants(t, "conditions.go", "TestRun")...)
+	for _, part := range []any{TestRunSpec{}, GitSource{}, PodTemplate{}, TestRunStatus{}, TestRunAttempt{}, TestRunCases{}, TestRunCase{}} {
+		words = append(words, fields(reflect.TypeOf(part))...)
+	}
+	if len(words) < 80 {
+		t.Fatalf("only %d words to look for: %v", len(words), words)
+	}
+	for _, word := range words {
+		if !strings.Contains(string(page), "`"+word) {
+			t.Errorf("docs/testrun.md does not explain `%s`", word)
+		}
+	}
+}
+
 // fields are the JSON names of a struct.
 func fields(kind reflect.Type) []string {
 	var names []string
