@@ -175,6 +175,8 @@ type settings struct {
 	defaultTTL    time.Duration
 	// clock is the time of the reconciler; nil means that of everybody.
 	clock *clock
+	// registry has the metrics; nil means one that nobody reads.
+	registry *prometheus.Registry
 }
 
 // clock is a clock that can be put forward, so that a deadline passes when the test has seen what comes before it.
@@ -230,7 +232,10 @@ func (c *cluster) reconciler(cached client.Client, live client.Reader, s setting
 
 func newReconciler(cached client.Client, live client.Reader, s settings) (*Reconciler, error) {
 	runs := queue.New(queue.Limits{Total: s.limit, PerNamespace: s.perNamespace})
-	measured, err := metrics.NewTestRuns(prometheus.NewRegistry(), runs)
+	if s.registry == nil {
+		s.registry = prometheus.NewRegistry()
+	}
+	measured, err := metrics.NewTestRuns(s.registry, runs)
 	if err != nil {
 		return nil, err
 	}
