@@ -8,8 +8,10 @@ package sut
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -22,8 +24,14 @@ import (
 	"github.com/topas-dev/topas/api/v1alpha1"
 )
 
-// connectTimeout bounds the first look at the App.
-const connectTimeout = 30 * time.Second
+// connectTimeout bounds the first look at the App, which is taken again every connectInterval while the API server is out of
+// reach: a test has better things to fail for. What is forbidden for longer than permitTimeout stays so; an API server that
+// has just started, or a RoleBinding that was just made, may take a moment.
+const (
+	connectTimeout  = 30 * time.Second
+	permitTimeout   = 5 * time.Second
+	connectInterval = 250 * time.Millisecond
+)
 
 // refreshTimeout bounds the look at the App when a host name isn't known. More than one such look a refreshInterval
 // would let a test that calls many outside hosts disturb the API server.
@@ -89,12 +97,44 @@ func New(ctx context.Context, c Config) (*Client, error) {
 	if s.dial == nil {
 		s.dial = (&net.Dialer{}).DialContext
 	}
-	first, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	if _, err := s.App(first); err != nil {
+	if err := s.firstLook(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+func (c *Client) firstLook(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	start := time.Now()
+	for {
+		_, err := c.App(ctx)
+		if err == nil || lasting(err, time.Since(start)) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(connectInterval):
+		}
+	}
+}
+
+// lasting reports whether the error of a look at the App will be the same again after it was so for this long.
+func lasting(err error, since time.Duration) bool {
+	var missing *NotFoundError
+	var answer apierrors.APIStatus
+	switch {
+	case errors.As(err, &missing):
+		return true
+	case !errors.As(err, &answer):
+		return false // there was no answer
+	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+		return since > permitTimeout
+	default:
+		code := answer.Status().Code
+		return code < http.StatusInternalServerError && code != http.StatusTooManyRequests
+	}
 }
 
 // App returns the App as it is now. The caller must not change it.

@@ -11,9 +11,11 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -220,6 +222,44 @@ func TestNewNeedsTheApp(t *testing.T) {
 	missing, ok := errors.AsType[*sut.NotFoundError](err)
 	if !ok || missing.Error() != `app "shop" not found in namespace "`+f.namespace+`"` {
 		t.Errorf("error is %v", err)
+	}
+}
+
+func TestNewWaitsForTheAPIServer(t *testing.T) {
+	f := newFixture(t)
+	resource := v1alpha1.GroupVersion.WithResource("apps").GroupResource()
+	refused := apierrors.NewBadRequest("no")
+	for _, tc := range []struct {
+		reason string
+		answer error
+		// want is the error that is not waited out.
+		want error
+	}{
+		{"nobody listens", syscall.ECONNREFUSED, nil},
+		{"it has just started", apierrors.NewServiceUnavailable("starting"), nil},
+		{"it has too much to do", apierrors.NewTooManyRequests("later", 1), nil},
+		{"the RoleBinding has just been made", apierrors.NewForbidden(resource, appName, nil), nil},
+		{"the App is not there", apierrors.NewNotFound(resource, appName), &sut.NotFoundError{Namespace: f.namespace, App: appName}},
+		{"it refuses", refused, refused},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			times := 0
+			flaky := interceptor.NewClient(f.kube, interceptor.Funcs{
+				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+					if times++; times == 1 {
+						return tc.answer
+					}
+					return c.Get(ctx, key, obj, opts...)
+				},
+			})
+			_, err := sut.New(t.Context(), sut.Config{Kube: flaky, Namespace: f.namespace, App: appName})
+			switch {
+			case tc.want == nil && (err != nil || times != 2):
+				t.Errorf("error after %d looks: %v", times, err)
+			case tc.want != nil && (err == nil || !strings.Contains(err.Error(), tc.want.Error()) || times != 1):
+				t.Errorf("error after %d looks: %v, want %v after 1", times, err, tc.want)
+			}
+		})
 	}
 }
 
