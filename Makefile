@@ -73,15 +73,28 @@ test: ## Run everything: unit, API server and end-to-end tests.
 
 .PHONY: test-unit
 test-unit: test-deps envtest newman ## Run the tests that need no cluster, against real servers.
-	KUBEBUILDER_ASSETS="$$($(BIN)/cluster assets)" go test ./api/... ./cmd/... ./internal/... ./test/apps/... ./test/bench/... ./test/deployed/... ./test/servers/...
+	KUBEBUILDER_ASSETS="$$($(BIN)/cluster assets)" go test ./api/... ./cmd/... ./internal/... ./test/apps/... ./test/bench/... ./test/chaos/... ./test/deployed/... ./test/servers/...
 	go -C hack/cluster test ./cmd/cluster ./internal/...
 
 .PHONY: test-e2e
 test-e2e: kctrl cluster-up images-load ## Run the end-to-end tests on a real cluster.
 	$(MAKE) deploy OVERLAY=test/e2e/config
 	$(on_cluster) go test -tags e2e -count=1 -timeout 30m -parallel 4 -v ./test/e2e
+	if [ "$$($(BIN)/cluster which)" = local ]; then $(MAKE) chaos CHAOS="--runs=40 --restarts=1 --timeout=3m"; fi
 	$(MAKE) undeploy OVERLAY=test/e2e/config
 	$(on_cluster) go test -tags e2e -count=1 -v ./test/e2e/undeployed
+
+# How much happens in `make test-chaos`, see test/chaos/main.go.
+CHAOS ?= --runs=300 --restarts=2
+
+.PHONY: test-chaos
+test-chaos: images-load chaos ## Kill the manager, the API server and Pods while 300 TestRuns are on their way; needs the local cluster.
+
+.PHONY: chaos
+chaos:
+	$(MAKE) deploy OVERLAY=test/chaos/config
+	go build -o $(BUILD)/chaos ./test/chaos
+	$(on_cluster) $(BUILD)/chaos --cluster=$(BIN)/cluster $(CHAOS)
 
 .PHONY: test-deps
 test-deps: ## Install the servers that the tests run against (Debian packages).

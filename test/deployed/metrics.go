@@ -20,6 +20,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -66,8 +67,8 @@ type Scraper struct {
 	forward    *exec.Cmd
 }
 
-// NewScraper reaches the present manager through kubectl, as a ServiceAccount of the namespace that may read the metrics.
-// Whoever calls it deletes the namespace and the binding, which has the namespace's name, with Close.
+// NewScraper reaches the present manager through kubectl, as a ServiceAccount of the namespace that may read the metrics. It
+// can be repeated. Close ends it; the ServiceAccount goes with the namespace.
 func NewScraper(ctx context.Context, cluster client.Client, namespace string) (*Scraper, error) {
 	token, err := readerToken(ctx, cluster, namespace)
 	if err != nil {
@@ -100,7 +101,7 @@ func NewScraper(ctx context.Context, cluster client.Client, namespace string) (*
 
 func readerToken(ctx context.Context, cluster client.Client, namespace string) (string, error) {
 	reader := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "metrics-reader"}}
-	if err := cluster.Create(ctx, reader); err != nil {
+	if err := cluster.Create(ctx, reader); err != nil && !apierrors.IsAlreadyExists(err) {
 		return "", fmt.Errorf("making a reader of metrics: %w", err)
 	}
 	binding := &rbacv1.ClusterRoleBinding{
@@ -108,7 +109,7 @@ func readerToken(ctx context.Context, cluster client.Client, namespace string) (
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: metricsReader},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: reader.Name}},
 	}
-	if err := cluster.Create(ctx, binding); err != nil {
+	if err := cluster.Create(ctx, binding); err != nil && !apierrors.IsAlreadyExists(err) {
 		return "", fmt.Errorf("making a reader of metrics: %w", err)
 	}
 	request := &authenticationv1.TokenRequest{}

@@ -198,7 +198,7 @@ func requestsOf(server deployed.Metrics) map[string]float64 {
 		for _, match := range label.FindAllStringSubmatch(series, -1) {
 			labels[match[1]] = match[2]
 		}
-		if labels["resource"] == "" {
+		if labels["subresource"] == "/metrics" {
 			continue
 		}
 		kind := labels["verb"] + " " + labels["resource"]
