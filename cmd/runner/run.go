@@ -12,9 +12,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/topas-dev/topas/internal/contract"
@@ -24,6 +27,7 @@ import (
 
 type runOptions struct {
 	namespace, app, script, roots, timeout string
+	run, uid, secrets, secretsDir          string
 	newman, kubeconfig, params             string
 }
 
@@ -34,6 +38,9 @@ func newRunCommand(r *report) *cobra.Command {
 		{flag: "app", variable: contract.EnvApp, usage: "the App under test", value: &o.app},
 		{flag: "script", variable: contract.EnvScript, usage: "the path of the script in the first root", value: &o.script},
 		{flag: "roots", variable: contract.EnvRoots, usage: "the folders of the script's files, separated by \":\"", value: &o.roots},
+		{flag: "run", variable: contract.EnvRun, usage: "the TestRun whose status shows the test cases; empty means none", value: &o.run, optional: true},
+		{flag: "run-uid", variable: contract.EnvRunUID, usage: "the UID of the TestRun", value: &o.uid, optional: true},
+		{flag: "secrets", variable: contract.EnvSecrets, usage: "the names of the Secrets of the test, separated by \",\"", value: &o.secrets, optional: true},
 		{flag: "timeout", variable: contract.EnvTimeout, usage: "how long the script may run, such as 90s", value: &o.timeout},
 	}
 	cmd := &cobra.Command{
@@ -53,12 +60,15 @@ func newRunCommand(r *report) *cobra.Command {
 				return err
 			}
 			r.write(runner.Run(cmd.Context(), runner.Options{
-				Params:  params,
-				Roots:   filepath.SplitList(o.roots),
-				Script:  o.script,
-				Timeout: timeout,
-				Connect: o.connect,
-				Output:  cmd.OutOrStdout(),
+				Params:   params,
+				Secrets:  o.given(),
+				Roots:    filepath.SplitList(o.roots),
+				Script:   o.script,
+				Timeout:  timeout,
+				Connect:  o.connect,
+				Output:   cmd.OutOrStdout(),
+				Reporter: o.reporter(),
+				Errors:   cmd.ErrOrStderr(),
 			}))
 			return nil
 		},
@@ -66,6 +76,7 @@ func newRunCommand(r *report) *cobra.Command {
 	addFlags(cmd, settings)
 	cmd.Flags().StringVar(&o.newman, "newman", contract.NewmanDir, "the folder whose node_modules holds Newman")
 	cmd.Flags().StringVar(&o.params, "params", contract.ParamsFile, "the file with the parameters of the script, a JSON object of strings; it may be missing")
+	cmd.Flags().StringVar(&o.secretsDir, "secrets-dir", contract.SecretsDir, "the folder with a folder for every Secret of the test")
 	cmd.Flags().StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file; without it, that of KUBECONFIG, or the Pod's own service account")
 	return cmd
 }
@@ -86,12 +97,26 @@ func readParams(file string) (map[string]string, error) {
 	return params, nil
 }
 
+func (o *runOptions) given() runner.Secrets {
+	given := runner.Secrets{Dir: o.secretsDir, Namespace: o.namespace}
+	if o.secrets != "" {
+		given.Names = strings.Split(o.secrets, ",")
+	}
+	return given
+}
+
+// reporter returns nil where there is no TestRun to report to.
+func (o *runOptions) reporter() runner.Reporter {
+	if o.run == "" || o.uid == "" {
+		return nil
+	}
+	return &runner.Status{Cluster: o.cluster, Namespace: o.namespace, Name: o.run, UID: types.UID(o.uid)}
+}
+
 func (o *runOptions) connect(ctx context.Context) (modules.Drivers, func(), error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = o.kubeconfig
-	cluster, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{}).ClientConfig()
+	cluster, err := o.cluster()
 	if err != nil {
-		return modules.Drivers{}, nil, fmt.Errorf("finding the cluster: %w", err)
+		return modules.Drivers{}, nil, err
 	}
 	return runner.Connect(ctx, runner.Environment{
 		Cluster:     cluster,
@@ -100,4 +125,14 @@ func (o *runOptions) connect(ctx context.Context) (modules.Drivers, func(), erro
 		Credentials: contract.CredentialsDir,
 		Newman:      o.newman,
 	})
+}
+
+func (o *runOptions) cluster() (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = o.kubeconfig
+	cluster, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("finding the cluster: %w", err)
+	}
+	return cluster, nil
 }

@@ -66,14 +66,6 @@ type Result struct {
 	Cases *Cases `json:"cases,omitempty"`
 }
 
-// Cases count test cases.
-type Cases struct {
-	Total   int `json:"total"`
-	Passed  int `json:"passed"`
-	Failed  int `json:"failed"`
-	Skipped int `json:"skipped"`
-}
-
 const cutMark = " ... (cut)"
 
 // EncodeResult returns r as JSON of at most MaxTerminationMessage bytes. A message that is too

@@ -21,14 +21,14 @@ const maxTraceback = 30
 // which is reported on another way.
 func conclude(out io.Writer, r contract.Result, traceback string) {
 	if r.Verdict == contract.Passed {
-		_, _ = fmt.Fprintf(out, "PASSED in %s\n", rounded(r.Duration))
+		_, _ = fmt.Fprintf(out, "PASSED in %s%s\n", rounded(r.Duration), counted(r.Cases)+remark(r.Message))
 		return
 	}
 	kind := "FAILED"
 	if r.Verdict == contract.Error {
 		kind = "ERROR"
 	}
-	_, _ = fmt.Fprintf(out, "%s %s\n", kind, r.Message)
+	_, _ = fmt.Fprintf(out, "%s%s %s\n", kind, counted(r.Cases), r.Message)
 	if traceback = strings.TrimSpace(traceback); traceback == "" {
 		return
 	}
@@ -39,6 +39,21 @@ func conclude(out io.Writer, r contract.Result, traceback string) {
 	if left := len(lines) - maxTraceback; left > 0 {
 		_, _ = fmt.Fprintf(out, "  ... and %d more lines\n", left)
 	}
+}
+
+func remark(message string) string {
+	if message == "" {
+		return ""
+	}
+	return ": " + message
+}
+
+// counted is what became of the cases, if there are any.
+func counted(c *contract.Cases) string {
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (cases: %d passed, %d failed, %d skipped)", c.Passed, c.Failed, c.Skipped)
 }
 
 // rounded keeps three digits or so.

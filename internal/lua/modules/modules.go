@@ -15,6 +15,7 @@ import (
 	"github.com/topas-dev/topas/internal/lua/modules/net"
 	"github.com/topas-dev/topas/internal/lua/modules/postman"
 	"github.com/topas-dev/topas/internal/lua/modules/sut"
+	"github.com/topas-dev/topas/internal/lua/modules/test"
 )
 
 // Drivers are what the modules of one VM work with. All are needed.
@@ -23,6 +24,8 @@ type Drivers struct {
 	Net     net.Driver
 	DB      db.Driver
 	Postman postman.Driver
+	// Test is the module for the cases of the test. It is a module itself, because the runner has to finish it.
+	Test *test.Module
 	// Files are the files of the test.
 	Files postman.Files
 	// Output is the log of the test.
@@ -37,5 +40,6 @@ func Loaders(d Drivers) map[string]lua.LGFunction {
 		"net":     net.New(d.Net).Loader,
 		"postman": postman.New(postman.Config{Driver: d.Postman, Files: d.Files, Output: d.Output}).Loader,
 		"sut":     sut.New(d.SUT).Loader,
+		"test":    d.Test.Loader,
 	}
 }

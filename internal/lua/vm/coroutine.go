@@ -57,6 +57,8 @@ func (vm *VM) resume(L, thread *lua.LState, resume lua.LGFunction) int {
 	if vm.nesting() >= maxNesting {
 		L.RaiseError("stack overflow (coroutines are nested too deep)")
 	}
+	// It may have been made by a test case whose time was up long ago, or before one that has a timeout of its own.
+	thread.SetContext(L.Context())
 	vm.resumed++
 	current := L.G.CurrentThread
 	defer func() {

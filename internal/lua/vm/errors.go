@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,41 +19,19 @@ import (
 )
 
 // Kind is what a script failed of.
-type Kind string
+type Kind = convert.Kind
 
+// The kinds, see convert.
 const (
-	// Compile means that the script, or a file that it requires, is not valid Lua.
-	Compile Kind = "Compile"
-	// Assertion means that assert, or a module's own assertion, did not hold.
-	Assertion Kind = "Assertion"
-	// Raised means that the script, a library or a module raised an error.
-	Raised Kind = "Raised"
-	// Timeout means that the timeout of the script, or the context's deadline, passed.
-	Timeout Kind = "Timeout"
-	// Canceled means that the context was canceled.
-	Canceled Kind = "Canceled"
+	Compile   = convert.Compile
+	Assertion = convert.Assertion
+	Raised    = convert.Raised
+	Timeout   = convert.Timeout
+	Canceled  = convert.Canceled
 )
 
 // Error is how a script ended that did not succeed.
-type Error struct {
-	Kind Kind
-	// File and Line are where the error was raised: the innermost line of Lua, or what the message itself named.
-	// File is "" and Line 0 if no Lua was running.
-	File string
-	Line int
-	// Message says what happened, without the position.
-	Message string
-	// Traceback lists the calls that led there, innermost first, a line each. It is "" for a Compile error of the script.
-	Traceback string
-}
-
-// Error is the position and the message, such as "upgrade_test.lua:12: assertion failed!".
-func (e *Error) Error() string {
-	if e.File == "" {
-		return e.Message
-	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
-}
+type Error = convert.Failure
 
 // messageOf is the text of an error value. Tables are shown as JSON, which tells more than their address.
 func messageOf(value lua.LValue) string {
@@ -92,15 +69,14 @@ func (vm *VM) splitPosition(text string, raised position) (position, string) {
 	return position{file: match[1], line: line}, text[len(match[0]):]
 }
 
-// interruption tells what was going on when the context or the timeout ended.
-func (vm *VM) interruption() *Error {
-	doing := vm.interrupted
+// interruption tells what was going on when the context or a timeout ended.
+func (vm *VM) interruption(doing *failure) *Error {
 	kind, message := Canceled, "canceled"
 	if errors.Is(doing.contextErr, context.DeadlineExceeded) {
 		kind, message = Timeout, "timed out"
-		if vm.config.Timeout > 0 {
-			message += " after " + vm.config.Timeout.String()
-		}
+	}
+	if doing.cause != doing.contextErr {
+		message = doing.cause.Error()
 	}
 	at, text := vm.splitPosition(messageOf(doing.value), doing.at)
 	if doing.inside != "" {

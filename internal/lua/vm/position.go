@@ -107,7 +107,7 @@ func (vm *VM) tracebackOf(L *lua.LState) string {
 
 func (vm *VM) tracebackLine(f frame) string {
 	if at, ok := f.position(); ok {
-		if f.debug.What == "main" {
+		if f.function.Proto.LineDefined == 0 {
 			return at.String() + ": in main chunk"
 		}
 		return fmt.Sprintf("%s: in function %s", at, vm.nameOf(f))

@@ -6,9 +6,12 @@ SPDX-License-Identifier: Apache-2.0
 package vm
 
 import (
+	"context"
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/topas-dev/topas/internal/lua/convert"
 )
 
 // maxNesting bounds how deep protected calls and coroutines run inside of each other. Each has a call stack of its
@@ -23,8 +26,8 @@ type failure struct {
 	traceback string
 	// inside is the module's function that raised it, such as "net.get"; "" if it was something else.
 	inside string
-	// contextErr is set if the context had ended by then.
-	contextErr error
+	// contextErr and cause are set if the context had ended by then.
+	contextErr, cause error
 }
 
 // call runs a function on a coroutine of its own and catches what it raises.
@@ -32,10 +35,16 @@ type failure struct {
 // gopher-lua's own protected call can't be used: after an error it leaves the caller's captured local variables
 // detached from the closures that share them. On a coroutine of its own, only the failed function's are.
 func (vm *VM) call(L *lua.LState, function lua.LValue, args ...lua.LValue) (results []lua.LValue, failed *failure) {
+	return vm.callWithin(L.Context(), L, function, args)
+}
+
+// callWithin is call with another context.
+func (vm *VM) callWithin(ctx context.Context, L *lua.LState, function lua.LValue, args []lua.LValue) (results []lua.LValue, failed *failure) {
 	if vm.nesting() >= maxNesting {
 		return nil, vm.describe(L, lua.LString("stack overflow (protected calls are nested too deep)"))
 	}
 	thread := vm.takeThread(L)
+	thread.SetContext(ctx)
 	vm.calls[thread] = L
 	current := L.G.CurrentThread
 	defer func() {
@@ -68,8 +77,23 @@ func (vm *VM) takeThread(L *lua.LState) *lua.LState {
 	}
 	thread := vm.free[last]
 	vm.free = vm.free[:last]
-	thread.SetContext(L.Context())
 	return thread
+}
+
+// protect is the VM's convert.Protector.
+func (vm *VM) protect(ctx context.Context, L *lua.LState, function lua.LValue, args []lua.LValue) convert.Outcome {
+	results, failed := vm.callWithin(ctx, L, function, args)
+	if failed == nil {
+		return convert.Outcome{Results: results}
+	}
+	outcome := convert.Outcome{Failure: vm.errorOf(failed), Value: failed.value, Again: func() {
+		vm.origin = failed
+		L.Error(failed.value, 0)
+	}}
+	if L.Context().Err() == nil {
+		vm.interrupted = nil
+	}
+	return outcome
 }
 
 func (vm *VM) nesting() int {
@@ -102,7 +126,7 @@ func (vm *VM) describe(thread *lua.LState, value lua.LValue) *failure {
 	failed := &failure{value: value, at: vm.positionOf(thread), inside: vm.runningFunction(thread)}
 	failed.traceback = vm.tracebackOf(thread)
 	if ctx := thread.Context(); ctx != nil && ctx.Err() != nil {
-		failed.contextErr = ctx.Err()
+		failed.contextErr, failed.cause = ctx.Err(), context.Cause(ctx)
 		if vm.interrupted == nil {
 			vm.interrupted = failed
 		}

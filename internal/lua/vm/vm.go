@@ -13,6 +13,7 @@ package vm
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -96,6 +97,7 @@ func New(config Config) *VM {
 		}),
 	}
 	vm.openLibraries()
+	convert.SetProtector(vm.state, vm.protect)
 	return vm
 }
 
@@ -108,23 +110,35 @@ func (vm *VM) Close() {
 // When the context or the timeout ends, so does the script. The error is nil or an *Error.
 func (vm *VM) Run(ctx context.Context, chunkName string, source []byte) error {
 	if vm.config.Timeout > 0 {
-		limited, cancel := context.WithTimeout(ctx, vm.config.Timeout)
+		limited, cancel := context.WithTimeoutCause(ctx, vm.config.Timeout, fmt.Errorf("timed out after %s", vm.config.Timeout))
 		defer cancel()
 		ctx = limited
 	}
-	vm.state.SetContext(ctx)
-	vm.interrupted, vm.origin = nil, nil
-
 	function, compileErr := vm.compileFile(vm.state, chunkName, source)
 	if compileErr != nil {
 		return compileErr
 	}
-	_, failed := vm.call(vm.state, function)
-	if failed == nil {
-		return nil
+	return vm.execute(ctx, function)
+}
+
+// Do runs a Go function as Run runs a script, such as what a module has to do when the script is over.
+func (vm *VM) Do(ctx context.Context, function lua.LGFunction) error {
+	return vm.execute(ctx, vm.state.NewFunction(function))
+}
+
+func (vm *VM) execute(ctx context.Context, function *lua.LFunction) error {
+	vm.state.SetContext(ctx)
+	vm.interrupted, vm.origin = nil, nil
+	if _, failed := vm.call(vm.state, function); failed != nil {
+		return vm.errorOf(failed)
 	}
+	return nil
+}
+
+// errorOf tells what a function failed of.
+func (vm *VM) errorOf(failed *failure) *Error {
 	if vm.interrupted != nil {
-		return vm.interruption()
+		return vm.interruption(vm.interrupted)
 	}
 	return vm.scriptError(failed)
 }
