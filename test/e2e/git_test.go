@@ -10,55 +10,120 @@ package e2e
 import (
 	"strings"
 	"testing"
-	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	topasv1alpha1 "github.com/topas-dev/topas/api/v1alpha1"
+	"github.com/topas-dev/topas/test/apps/gitserver/access"
 )
 
-// Tests come from a real git server; what is not there is said with its name.
-func TestGitSource(t *testing.T) {
+const publicURL = "http://gitserver:8080/tests.git"
+
+// gitContent are repositories with a script, a module beside it, and a submodule.
+var gitContent = map[string]map[string]string{
+	"lib": {"answer.lua": "return 42\n"},
+	"tests": {
+		"smoke_test.lua":  "print(require('greet')('git'))\nassert(require('lib.answer') == 42)\n",
+		"broken_test.lua": "assert(require('lib.answer') == 43, 'no answer')\n",
+		"greet.lua":       "return function(name) return 'hello from ' .. name end\n",
+		".gitmodules":     "[submodule \"lib\"]\n\tpath = lib\n\turl = ../lib.git\n",
+	},
+}
+
+// emptyApp makes an App without services, for tests that need none.
+func emptyApp(t *testing.T, ns string) {
+	t.Helper()
+	app := &topasv1alpha1.App{}
+	app.Namespace, app.Name = ns, "mock-app"
+	create(t, app)
+}
+
+// gitRun returns a run of a script in a repository.
+func gitRun(ns, name string, source topasv1alpha1.GitSource) *topasv1alpha1.TestRun {
+	run := testRun(ns, name, "")
+	run.Spec.Git = &source
+	return run
+}
+
+// checkEnd waits for the end of the run and fails unless it is this one.
+func checkEnd(t *testing.T, run *topasv1alpha1.TestRun, state topasv1alpha1.TestRunState, reason string, message ...string) {
+	t.Helper()
+	untilFinished(t, run)
+	if run.Status.State != state || run.Status.Reason != reason {
+		t.Errorf("it ended as %s, want %s/%s", describeRun(run), state, reason)
+	}
+	for _, want := range message {
+		if !strings.Contains(run.Status.Message, want) {
+			t.Errorf("the message does not contain %q: %s", want, run.Status.Message)
+		}
+	}
+}
+
+// Every kind of revision leads to its commit, with its submodules; what is not there is named.
+func TestGitRevisions(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t)
-	create(t, sampleApp(t, ns))
-	gitServer(t, ns, map[string]string{
-		"smoke_test.lua": "local greet = require('greet')\nprint(greet('git'))\nassert(require('net').get('http://frontend/version').code == 200)\n",
-		"greet.lua":      "return function(name) return 'hello from ' .. name end\n",
-	})
-	untilReady(t, sampleApp(t, ns))
+	emptyApp(t, ns)
+	gitServer(t, ns, gitContent)
+	commits := map[string]string{}
+	for _, branch := range []string{"main", "next"} {
+		run := gitRun(ns, branch, topasv1alpha1.GitSource{URL: publicURL, Revision: branch, Path: "smoke_test.lua"})
+		create(t, run)
+		checkEnd(t, run, topasv1alpha1.TestRunPassed, topasv1alpha1.ReasonPassed)
+		if commits[branch] = run.Status.GitCommit; len(commits[branch]) != 40 {
+			t.Fatalf("gitCommit of branch %s is %q, want a full SHA", branch, commits[branch])
+		}
+	}
+	if commits["main"] == commits["next"] {
+		t.Errorf("both branches are commit %s", commits["main"])
+	}
 
 	for _, tc := range []struct {
 		name, reason string
 		git          topasv1alpha1.GitSource
+		wantCommit   string
 		wantState    topasv1alpha1.TestRunState
 		wantReason   string
 		wantMessage  []string
 	}{
 		{
-			name: "by-tag", reason: "a tag is resolved to its commit, and a module beside the script is found",
-			git:       topasv1alpha1.GitSource{URL: "http://gitserver:8080/tests.git", Revision: "v1.0.0", Path: "smoke_test.lua"},
+			name: "default-branch", reason: "without a revision the default branch is taken", wantCommit: commits["main"],
+			git:       topasv1alpha1.GitSource{URL: publicURL, Path: "smoke_test.lua"},
 			wantState: topasv1alpha1.TestRunPassed, wantReason: topasv1alpha1.ReasonPassed,
 		},
 		{
-			name: "default-branch", reason: "without a revision the default branch is taken",
-			git:       topasv1alpha1.GitSource{URL: "http://gitserver:8080/tests.git", Path: "smoke_test.lua"},
+			name: "tag", reason: "a tag is resolved to its commit", wantCommit: commits["main"],
+			git:       topasv1alpha1.GitSource{URL: publicURL, Revision: "v1.0.0", Path: "smoke_test.lua"},
 			wantState: topasv1alpha1.TestRunPassed, wantReason: topasv1alpha1.ReasonPassed,
+		},
+		{
+			name: "full-sha", reason: "a commit is taken by its SHA", wantCommit: commits["main"],
+			git:       topasv1alpha1.GitSource{URL: publicURL, Revision: commits["main"], Path: "smoke_test.lua"},
+			wantState: topasv1alpha1.TestRunPassed, wantReason: topasv1alpha1.ReasonPassed,
+		},
+		{
+			name: "short-sha", reason: "a commit is taken by the beginning of its SHA", wantCommit: commits["next"],
+			git:       topasv1alpha1.GitSource{URL: publicURL, Revision: commits["next"][:9], Path: "smoke_test.lua"},
+			wantState: topasv1alpha1.TestRunPassed, wantReason: topasv1alpha1.ReasonPassed,
+		},
+		{
+			name: "fails", reason: "the commit is known of a test that fails as well", wantCommit: commits["main"],
+			git:       topasv1alpha1.GitSource{URL: publicURL, Path: "broken_test.lua"},
+			wantState: topasv1alpha1.TestRunFailed, wantReason: topasv1alpha1.ReasonAssertionFailed,
+			wantMessage: []string{"broken_test.lua:1: no answer"},
 		},
 		{
 			name: "no-revision", reason: "a revision that is not there is named",
-			git:       topasv1alpha1.GitSource{URL: "http://gitserver:8080/tests.git", Revision: "v9.9.9", Path: "smoke_test.lua"},
+			git:       topasv1alpha1.GitSource{URL: publicURL, Revision: "v9.9.9", Path: "smoke_test.lua"},
 			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonGitCloneFailed,
-			wantMessage: []string{"v9.9.9", "http://gitserver:8080/tests.git"},
+			wantMessage: []string{"v9.9.9", publicURL},
 		},
 		{
-			name: "no-path", reason: "a path that is not there is named",
-			git:       topasv1alpha1.GitSource{URL: "http://gitserver:8080/tests.git", Revision: "main", Path: "smoke/other_test.lua"},
-			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonGitCloneFailed,
-			wantMessage: []string{"smoke/other_test.lua"},
+			name: "no-path", reason: "a path that is not there is named, with those that are",
+			git:       topasv1alpha1.GitSource{URL: publicURL, Revision: "main", Path: "smoke/other_test.lua"},
+			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonScriptNotFound,
+			wantMessage: []string{"smoke/other_test.lua", "greet.lua"},
 		},
 		{
 			name: "no-repository", reason: "a repository that is not there is named",
@@ -69,51 +134,105 @@ func TestGitSource(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			run := testRun(ns, tc.name, "")
-			run.Spec.Git = &tc.git
+			run := gitRun(ns, tc.name, tc.git)
 			create(t, run)
-			untilFinished(t, run)
-			if run.Status.State != tc.wantState || run.Status.Reason != tc.wantReason {
-				t.Errorf("%s: ended as %s, want %s/%s", tc.reason, describeRun(run), tc.wantState, tc.wantReason)
-			}
-			for _, want := range tc.wantMessage {
-				if !strings.Contains(run.Status.Message, want) {
-					t.Errorf("%s: the message does not contain %q: %s", tc.reason, want, run.Status.Message)
-				}
-			}
-			if tc.wantState == topasv1alpha1.TestRunPassed && len(run.Status.GitCommit) != 40 {
-				t.Errorf("%s: gitCommit is %q, want a full SHA", tc.reason, run.Status.GitCommit)
+			checkEnd(t, run, tc.wantState, tc.wantReason, tc.wantMessage...)
+			if run.Status.GitCommit != tc.wantCommit {
+				t.Errorf("%s: gitCommit is %q, want %q", tc.reason, run.Status.GitCommit, tc.wantCommit)
 			}
 		})
 	}
 }
 
-// gitServer serves the files as the repository tests.git at http://gitserver:8080, with one commit
-// on main and the tag v1.0.0.
-func gitServer(t *testing.T, ns string, files map[string]string) {
-	t.Helper()
-	labels := map[string]string{"app": "gitserver"}
-	meta := metav1.ObjectMeta{Namespace: ns, Name: "gitserver", Labels: labels}
-	create(t, &corev1.ConfigMap{ObjectMeta: meta, Data: files})
-	create(t, &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{
-		Selector: labels, Ports: []corev1.ServicePort{{Port: 8080}},
-	}})
-	pod := restrictedPod(ns, "gitserver", "localhost/topas/gitserver:dev")
-	pod.Spec.Containers[0].ReadinessProbe = &corev1.Probe{
-		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/healthz", Port: intstr.FromInt32(8080)}},
+// Private repositories are cloned with what their servers ask for, and with nothing else; the submodule as well.
+func TestGitAccess(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	emptyApp(t, ns)
+	keys := gitServer(t, ns, gitContent)
+	otherKey, other := gitKey(t)
+	const basic, bearer, overSSH = "https://gitserver:8443/private/tests.git", "https://gitserver:8443/bearer/tests.git", "ssh://git@gitserver:2222/tests.git"
+
+	for _, tc := range []struct {
+		name, reason string
+		url          string
+		// secret has the name of the case; nil for a run that names none, empty for a Secret that is not there.
+		secret      map[string]string
+		wantMessage []string
+	}{
+		{
+			name: "basic", reason: "a password, and a CA of one's own", url: basic,
+			secret: map[string]string{"username": gitUser, "password": gitPassword, "ca.crt": keys.ca},
+		},
+		{
+			name: "bearer", reason: "a token, and a CA of one's own", url: bearer,
+			secret: map[string]string{"bearerToken": gitToken, "ca.crt": keys.ca},
+		},
+		{
+			name: "ssh", reason: "a key, and the server's", url: overSSH,
+			secret: map[string]string{"ssh-privatekey": keys.userKey, "known_hosts": keys.knownHosts},
+		},
+		{
+			name: "wrong-password", reason: "a password that the server refuses", url: basic,
+			secret:      map[string]string{"username": gitUser, "password": "wr0ng-pass", "ca.crt": keys.ca},
+			wantMessage: []string{basic, "user or password is wrong"},
+		},
+		{
+			name: "wrong-token", reason: "a token that the server refuses", url: bearer,
+			secret:      map[string]string{"bearerToken": "wr0ng-token", "ca.crt": keys.ca},
+			wantMessage: []string{bearer, "the token is wrong"},
+		},
+		{
+			name: "wrong-host-key", reason: "a server that is not the one in known_hosts", url: overSSH,
+			secret:      map[string]string{"ssh-privatekey": keys.userKey, "known_hosts": access.KnownHost("gitserver:2222", other)},
+			wantMessage: []string{"host key", `not the one in known_hosts of Secret "wrong-host-key"`},
+		},
+		{
+			name: "wrong-user-key", reason: "a key that the server does not know", url: overSSH,
+			secret:      map[string]string{"ssh-privatekey": otherKey, "known_hosts": keys.knownHosts},
+			wantMessage: []string{`does not know the key in ssh-privatekey of Secret "wrong-user-key"`},
+		},
+		{
+			name: "no-ca", reason: "a certificate of an unknown CA", url: basic,
+			secret:      map[string]string{"username": gitUser, "password": gitPassword},
+			wantMessage: []string{"unknown authority", "ca.crt"},
+		},
+		{
+			name: "no-password", reason: "half of a login", url: basic,
+			secret:      map[string]string{"username": gitUser, "ca.crt": keys.ca},
+			wantMessage: []string{"username and password belong together"},
+		},
+		{
+			name: "no-secret", reason: "a Secret that is not there", url: basic, secret: map[string]string{},
+			wantMessage: []string{`Secret "no-secret" is not there`, "username and password"},
+		},
+		{
+			name: "no-login", reason: "a private repository without any", url: "http://gitserver:8080/private/tests.git",
+			wantMessage: []string{"needs a user and a password, or a token"},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			source := topasv1alpha1.GitSource{URL: tc.url, Path: "smoke_test.lua"}
+			if tc.secret != nil {
+				source.SecretRef = &topasv1alpha1.SecretReference{Name: tc.name}
+			}
+			if len(tc.secret) > 0 {
+				create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: tc.name}, StringData: tc.secret})
+			}
+			run := gitRun(ns, tc.name, source)
+			create(t, run)
+			if tc.wantMessage == nil {
+				checkEnd(t, run, topasv1alpha1.TestRunPassed, topasv1alpha1.ReasonPassed)
+			} else {
+				checkEnd(t, run, topasv1alpha1.TestRunError, topasv1alpha1.ReasonGitAuthFailed, tc.wantMessage...)
+			}
+			log, _, _ := kctrl(t, "test", "logs", "-n", ns, tc.name)
+			for _, value := range []string{gitPassword, gitToken, "wr0ng", "PRIVATE KEY"} {
+				if strings.Contains(log+run.Status.Message, value) {
+					t.Errorf("%s: the log or the message holds %q: %s\n%s", tc.reason, value, run.Status.Message, log)
+				}
+			}
+		})
 	}
-	pod.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{
-		{Name: "content", MountPath: "/content/tests"}, {Name: "tmp", MountPath: "/tmp"},
-	}
-	pod.Spec.Volumes = []corev1.Volume{
-		{Name: "content", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "gitserver"}}}},
-		{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
-	}
-	server := &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{
-		Selector: &metav1.LabelSelector{MatchLabels: labels},
-		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod.Spec},
-	}}
-	create(t, server)
-	until(t, server, time.Minute, "is ready", func(d *appsv1.Deployment) bool { return d.Status.ReadyReplicas == 1 },
-		func(d *appsv1.Deployment) string { return d.Status.String() })
 }
