@@ -198,6 +198,9 @@ func startingState(s *v1alpha1.TestRunStatus, facts TestRunFacts) (v1alpha1.Test
 		reason, words = facts.Problem.Reason, facts.Problem.Message
 	}
 	if facts.Now.Before(startDeadline(s, facts)) {
+		if slices.Contains(passingReasons, words) {
+			words = "" // not worth a write for the second that it is true
+		}
 		if words == "" && len(s.Attempts) > 0 && facts.Seen.Stage == contract.StageAbsent {
 			words = awaitsRetry(s, facts)
 		}

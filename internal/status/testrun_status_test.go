@@ -187,7 +187,7 @@ func TestTestRunStatus(t *testing.T) {
 		{
 			reason: "a script whose source is there is about to start", before: admittedRun(), second: 400,
 			facts:    TestRunFacts{Admitted: true, Seen: initializing},
-			want:     admittedRun(withPod, state("Pending", "Starting", "PodInitializing"), func(s *v1alpha1.TestRunStatus) { s.GitCommit = "abc" }),
+			want:     admittedRun(withPod, state("Pending", "Starting", ""), func(s *v1alpha1.TestRunStatus) { s.GitCommit = "abc" }),
 			wantLook: 300 + 780,
 		},
 		{
