@@ -25,6 +25,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/internal/contract"
@@ -181,6 +182,48 @@ func TestRunLeavesItsVerdict(t *testing.T) {
 				t.Errorf("log is\n%s\nwant\n%s", out, tc.log)
 			}
 		})
+	}
+}
+
+// The process as the Pod starts it: with Secrets, and with a TestRun that shows its cases.
+func TestRunWithSecretsAndCases(t *testing.T) {
+	env := cluster(t)
+	run := &v1alpha1.TestRun{ObjectMeta: metav1.ObjectMeta{Name: "nightly", Namespace: env[contract.EnvNamespace]}}
+	run.Spec = v1alpha1.TestRunSpec{AppName: "shop", Script: "print(1)"}
+	server := kube.Start(t)
+	if err := server.Client.Create(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	run.Status.State = v1alpha1.TestRunRunning
+	if err := server.Client.Status().Update(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	secrets := t.TempDir()
+	if err := os.Mkdir(filepath.Join(secrets, "login"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(secrets, "login", "password"), []byte("p4ssword"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env[contract.EnvRun], env[contract.EnvRunUID], env[contract.EnvSecrets] = run.Name, string(run.UID), "login"
+	env[contract.EnvRoots] = scriptDir(t, `
+local test = require("test")
+test.case("logs in", function() print("with " .. test.secret("login/password")) end)`)
+	r := newRunner(t, env, "run", "--secrets-dir", secrets)
+	out, err := r.cmd.Output()
+	code, result := r.result(err)
+	want := contract.Result{Verdict: contract.Passed, Reason: contract.ReasonPassed, Cases: &contract.Cases{Total: 1, Passed: 1}}
+	if diff := cmp.Diff(want, result, cmpopts.IgnoreFields(contract.Result{}, "Duration")); diff != "" || code != 0 {
+		t.Errorf("exit code %d, result (-want +got):\n%s", code, diff)
+	}
+	if !strings.HasPrefix(string(out), "with ***\nPASS logs in (") || r.errs.Len() > 0 {
+		t.Errorf("log is\n%s%s", out, r.errs.String())
+	}
+	if err := server.Client.Get(t.Context(), client.ObjectKeyFromObject(run), run); err != nil {
+		t.Fatal(err)
+	}
+	if results := run.Status.CaseResults; len(results) != 1 || results[0].Name != "logs in" || results[0].State != v1alpha1.CasePassed {
+		t.Errorf("the status shows the cases %+v", results)
 	}
 }
 

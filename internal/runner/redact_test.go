@@ -86,6 +86,9 @@ func FuzzRedactedWrites(f *testing.F) {
 	f.Add("s3cret", "abab", "xs3s3cretababab\ns3cre", uint64(0x5555))
 	f.Add("aaa", "aaaab", "aaaaaaaaabaaa\naa", uint64(0xffff))
 	f.Fuzz(func(t *testing.T, first, second, text string, cuts uint64) {
+		if len(text) > 1000 {
+			return
+		}
 		r := newRedactor([]string{first, second})
 		want := r.redact(text)
 		var out bytes.Buffer

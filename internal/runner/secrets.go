@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/topas-dev/topas/internal/lua/convert"
 )
 
 // Secrets say which Secrets a script is given, and where their values are.
@@ -65,7 +63,7 @@ func (s secrets) value(name string) (string, error) {
 	secret, key, named := strings.Cut(name, "/")
 	values, ok := s[secret]
 	if !ok {
-		return "", fmt.Errorf("secret %q is not given to this test: %s", secret, s.known(secret))
+		return "", fmt.Errorf("secret %q is not given to this test: %s", secret, s.known())
 	}
 	keys := slices.Sorted(maps.Keys(values))
 	if !named && len(keys) > 1 {
@@ -81,13 +79,10 @@ func (s secrets) value(name string) (string, error) {
 	return value, nil
 }
 
-func (s secrets) known(name string) string {
+func (s secrets) known() string {
 	known := slices.Sorted(maps.Keys(s))
 	if len(known) == 0 {
 		return "it has none, name it in spec.secrets of the TestRun"
-	}
-	if nearest := convert.Nearest(name, known); nearest != "" {
-		return fmt.Sprintf("did you mean %q?", nearest)
 	}
 	return fmt.Sprintf("it has %s, name others in spec.secrets of the TestRun", strings.Join(known, ", "))
 }

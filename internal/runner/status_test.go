@@ -7,16 +7,19 @@ package runner
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/internal/contract"
@@ -85,5 +88,40 @@ func TestStatusOfALaterRunIsLeftAlone(t *testing.T) {
 	must(t, server.Client.Get(t.Context(), client.ObjectKeyFromObject(run), run))
 	if run.Status.Cases != nil {
 		t.Errorf("cases are %+v", run.Status.Cases)
+	}
+}
+
+// The role of the runner lets it patch the status of runs, and nothing else of them.
+func TestStatusWithTheRoleOfTheRunner(t *testing.T) {
+	server := kube.Start(t)
+	namespace := server.NewNamespace(t)
+	data, err := os.ReadFile("../../config/rbac/runner_role.yaml")
+	must(t, err)
+	role := &rbacv1.ClusterRole{}
+	must(t, yaml.UnmarshalStrict(data, role))
+	role.Name = namespace
+	must(t, server.Client.Create(t.Context(), role))
+	binding := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "runner"}}
+	binding.RoleRef = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name}
+	binding.Subjects = []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "runner-" + namespace}}
+	must(t, server.Client.Create(t.Context(), binding))
+
+	run := newTestRun(t, server, namespace, "allowed")
+	config := rest.CopyConfig(server.Config)
+	config.Impersonate.UserName = binding.Subjects[0].Name
+	status := statusOf(server, run)
+	status.Cluster = func() (*rest.Config, error) { return config, nil }
+	var p contract.Progress
+	p.Add("x", contract.CasePassed, "", 0)
+	// The server learns of new roles by a watch of its own.
+	err = status.Report(t.Context(), p)
+	for deadline := time.Now().Add(30 * time.Second); apierrors.IsForbidden(err) && time.Now().Before(deadline); {
+		err = status.Report(t.Context(), p)
+	}
+	must(t, err)
+	runner, err := client.New(config, client.Options{Scheme: server.Scheme})
+	must(t, err)
+	if err := runner.Patch(t.Context(), run, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"cancel":true}}`))); !apierrors.IsForbidden(err) {
+		t.Errorf("a patch of the spec gives %v, want it to be forbidden", err)
 	}
 }
