@@ -22,13 +22,14 @@ type TestRunEvent struct {
 	Note   string
 }
 
-// TestRunEventOf returns the event for a change of status, or nil when the state and its reason are the same as before.
+// TestRunEventOf returns the event for a change of status, or nil when there is nothing to tell that is not in the status for
+// as long as it is true: that a run waits, or is being started.
 func TestRunEventOf(before, after v1alpha1.TestRunStatus) *TestRunEvent {
 	if len(after.Attempts) > len(before.Attempts) && !after.State.Finished() {
 		return &TestRunEvent{Type: corev1.EventTypeWarning, Reason: after.Attempts[len(after.Attempts)-1].Reason, Action: "Retry",
 			Note: cutText("The run is tried again: "+after.Message, maxNote)}
 	}
-	if before.State == after.State && before.Reason == after.Reason {
+	if before.State == after.State {
 		return nil
 	}
 	event := &TestRunEvent{Type: corev1.EventTypeNormal, Reason: after.Reason}
@@ -40,10 +41,8 @@ func TestRunEventOf(before, after v1alpha1.TestRunStatus) *TestRunEvent {
 		event.Note = cutText(cmp.Or(after.Message, "The test ended as "+string(after.State)), maxNote)
 	case after.State == v1alpha1.TestRunRunning:
 		event.Action, event.Note = "Run", "The script runs in Pod "+after.PodName
-	case after.Reason == v1alpha1.ReasonStarting:
-		event.Action, event.Note = "Start", "The run has a slot and is being started"
 	default:
-		event.Action, event.Note = "Queue", "The run waits for a slot"
+		return nil
 	}
 	return event
 }

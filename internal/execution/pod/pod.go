@@ -24,7 +24,7 @@ import (
 	"github.com/topas-dev/topas/internal/desired"
 )
 
-// Execution carries runs out as Pods. It keeps nothing in memory: what it did before is found in the cluster.
+// Execution carries runs out as Pods. What it did before is found in the cluster; in memory it only keeps what spares requests.
 type Execution struct {
 	// Client reads Pods from the cache and writes.
 	Client client.Client
@@ -32,6 +32,9 @@ type Execution struct {
 	Live client.Reader
 	// Image is the runner image.
 	Image string
+
+	// accessible are the Apps that tests have access to, by UID.
+	accessible recent[types.UID]
 }
 
 // Start brings the ConfigMap, the access to the App and the Pod of a run into being, and returns what can be seen of
@@ -49,13 +52,11 @@ func (e *Execution) Start(ctx context.Context, run *v1alpha1.TestRun, app *v1alp
 	if _, err := ensure(ctx, e, bundle); err != nil {
 		return contract.Observation{}, err
 	}
-	if _, err := ensure(ctx, e, desired.RunnerServiceAccount(app)); err != nil {
-		return contract.Observation{}, err
-	}
-	if _, err := ensure(ctx, e, desired.RunnerRoleBinding(app)); err != nil {
+	if err := e.ensureAccess(ctx, app); err != nil {
 		return contract.Observation{}, err
 	}
 	if pod, err = ensure(ctx, e, pod); err != nil {
+		e.accessible.remove(app.UID) // the ServiceAccount may be gone
 		return contract.Observation{}, err
 	}
 	return observe(pod, time.Now()), nil
