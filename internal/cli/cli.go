@@ -121,7 +121,8 @@ func group(use, short, long string) *cobra.Command {
 func newTest(f *Factory) *cobra.Command {
 	test := group("test", "Schedule tests and follow them", "Schedule tests, follow what they print, and see how they ended.")
 	test.Aliases = []string{"tests"}
-	test.AddCommand(newSchedule(f, nil), newLogs(f, nil), newStatus(f, nil))
+	test.AddCommand(newSchedule(f, nil), newRun(f, nil), newLogs(f, nil), newStatus(f, nil), newList(f, nil),
+		newWait(f, nil), newCancel(f), newRetry(f, nil), newDelete(f))
 	return test
 }
 

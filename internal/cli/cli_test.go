@@ -64,7 +64,7 @@ func kubeconfig(t *testing.T, config *rest.Config, namespace string) string {
 }
 
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"", "test", "test schedule", "test logs", "test status", "version", "options"} {
+	for _, command := range []string{"", "test", "test schedule", "test run", "test logs", "test status", "test list", "test wait", "test cancel", "test retry", "test delete", "version", "options"} {
 		t.Run("kctrl "+command, func(t *testing.T) {
 			args := strings.Fields(command)
 			if command != "options" {
@@ -125,12 +125,38 @@ func TestUsageErrors(t *testing.T) {
 		{"a timeout that is too long", "test schedule --script s.lua --app a --timeout 25h", `error: --timeout is "25h"`},
 		{"an unknown dry run", "test schedule --script s.lua --app a --dry-run=maybe", `error: --dry-run is "maybe", must be none, client or server`},
 		{"an unknown output", "test schedule --script s.lua --app a -o xml", `error: --output is "xml", must be one of: json, yaml,`},
+		{"a priority that is no number", "test schedule --script s.lua --app a --priority high", `error: --priority is "high", must be a number from -1000 to 1000`},
+		{"a priority that is too high", "test run --script s.lua --app a --priority 1001", `error: --priority is "1001", must be a number from -1000 to 1000`},
+		{"negative retries", "test schedule --script s.lua --app a --retries=-1", `error: --retries is "-1", must be a number from 0 to 10`},
+		{"too many retries", "test schedule --script s.lua --app a --retries 11", `error: --retries is "11", must be a number from 0 to 10`},
+		{"an unknown isolation", "test schedule --script s.lua --app a --isolation alone", `error: --isolation is "alone", must be shared, exclusive or ephemeral`},
+		{"a ttl without a unit", "test schedule --script s.lua --app a --ttl 90", `error: --ttl is "90", must be a duration of whole seconds`},
+		{"a ttl of half a second", "test schedule --script s.lua --app a --ttl 500ms", `error: --ttl is "500ms", must be a duration of whole seconds`},
+		{"a negative ttl", "test schedule --script s.lua --app a --ttl=-1h", `error: --ttl is "-1h", must be`},
+		{"a ttl of centuries", "test schedule --script s.lua --app a --ttl 1000000h", `error: --ttl is "1000000h", must be`},
+		{"a Secret that can't be", "test schedule --script s.lua --app a --secret My_Secret", `error: --secret is "My_Secret", must be the name of a Secret`},
+		{"a Secret given twice", "test schedule --script s.lua --app a --secret s --secret s", `error: --secret s is given twice`},
+		{"too many Secrets", "test schedule --script s.lua --app a" + strings.Repeat(" --secret s", 33), `error: --secret is given 33 times, may be given 32 times`},
+		{"a label without a value", "test schedule --script s.lua --app a --label team", `error: --label is "team", must be NAME=VALUE`},
+		{"a label that can't be", "test schedule --script s.lua --app a --label team=a/b", `error: --label is "team=a/b", must be a label, such as team=shop: `},
+		{"a label of TOPAS", "test schedule --script s.lua --app a --label topas.dev/app=b", `error: --label is "topas.dev/app=b", must not begin with topas.dev/`},
+		{"waiting twice", "test schedule --script s.lua --app a --wait --follow", `error: --wait and --follow can't be given together`},
+		{"waiting for a dry run", "test schedule --script s.lua --app a --wait --dry-run=server", `error: --wait and --follow can't be given together with --dry-run`},
+		{"a run of no App", "test run --script s.lua", "error: --app is missing"},
 		{"an unexpected argument", "test schedule s.lua --app a", `error: unexpected argument "s.lua"`},
 		{"logs of nothing", "test logs", "error: the name of a run is missing"},
 		{"logs of two", "test logs a b", "error: 2 names are given"},
 		{"a tail that is no number", "test logs a --tail x", `error: invalid argument "x" for "--tail" flag`},
 		{"a negative tail", "test logs a --tail=-2", "error: --tail is -2"},
 		{"a negative since", "test logs a --since=-5s", "error: --since is -5s"},
+		{"an attempt before the first", "test logs a --attempt 0", "error: --attempt is 0, must be the number of an attempt, from 1"},
+		{"waiting for nothing", "test wait", "error: the name of a run is missing; @latest is the newest one"},
+		{"waiting for no time", "test wait a --timeout 0s", "error: --timeout is 0s, must be positive"},
+		{"an unknown output of wait", "test wait a -o xml", `error: --output is "xml", must be one of: json, yaml,`},
+		{"canceling nothing", "test cancel", "error: the name of a run is missing"},
+		{"deleting nothing", "test delete", "error: the name of a run is missing"},
+		{"retrying two", "test retry a b", "error: 2 names are given, must be one"},
+		{"a list of one", "test list a", `error: unexpected argument "a"`},
 		{"status of two", "test status a b", "error: 2 names are given"},
 		{"a name and a list", "test status a -A", "error: a name can't be given together with"},
 		{"an unknown output of status", "test status -o xml", `error: --output is "xml", must be one of: wide, json, yaml,`},

@@ -7,6 +7,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,10 +45,15 @@ func (f *Factory) complete(cmd *cobra.Command, list completer) ([]cobra.Completi
 }
 
 // completeRun completes the one argument of a command, which is the name of a run.
-func (f *Factory) completeRun(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (f *Factory) completeRun(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	return f.completeRuns(cmd, args, word)
+}
+
+// completeRuns completes arguments that are names of runs.
+func (f *Factory) completeRuns(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return f.complete(cmd, func(ctx context.Context, c *Clients) ([]cobra.Completion, error) {
 		runs, err := c.runs(ctx, &client.ListOptions{Namespace: c.Namespace})
 		if err != nil {
@@ -55,7 +61,9 @@ func (f *Factory) completeRun(cmd *cobra.Command, args []string, _ string) ([]co
 		}
 		var words []cobra.Completion
 		for _, run := range runs.Items {
-			words = append(words, cobra.CompletionWithDesc(run.Name, string(stateOf(&run))+" "+run.Spec.AppName))
+			if !slices.Contains(args, run.Name) {
+				words = append(words, cobra.CompletionWithDesc(run.Name, string(stateOf(&run))+" "+run.Spec.AppName))
+			}
 		}
 		return words, nil
 	})

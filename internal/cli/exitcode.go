@@ -27,8 +27,10 @@ const (
 	ExitFailed = contract.ExitFailed
 	// ExitError means that the run could not be judged, or that the command itself failed.
 	ExitError = contract.ExitError
-	// ExitUnfinished means that the run has no verdict yet.
-	ExitUnfinished = 3
+	// ExitTimedOut means that the run has no verdict yet, and nobody waits for it any more.
+	ExitTimedOut = 3
+	// ExitCanceled means that the run was canceled before it could be judged.
+	ExitCanceled = 4
 	// ExitUsage means that the command line is wrong. Nothing was sent to the cluster.
 	ExitUsage = 64
 	// ExitInterrupted is 128 + SIGINT, as shells have it.
@@ -48,9 +50,12 @@ func verdictOf(run *v1alpha1.TestRun) error {
 	case v1alpha1.TestRunFailed:
 		return exitError{ExitFailed}
 	case v1alpha1.TestRunError:
+		if run.Status.Reason == v1alpha1.ReasonCanceled {
+			return exitError{ExitCanceled}
+		}
 		return exitError{ExitError}
 	default:
-		return exitError{ExitUnfinished}
+		return exitError{ExitTimedOut}
 	}
 }
 

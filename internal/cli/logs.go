@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/topas-dev/topas/api/v1alpha1"
 	"github.com/topas-dev/topas/internal/cli/runlog"
 )
 
@@ -25,6 +24,7 @@ type logsOptions struct {
 	timestamps bool
 	tail       int64
 	since      time.Duration
+	attempt    int32
 }
 
 func newLogs(f *Factory, runF func(context.Context, *logsOptions) error) *cobra.Command {
@@ -35,16 +35,20 @@ func newLogs(f *Factory, runF func(context.Context, *logsOptions) error) *cobra.
 		Long: `Show what a test prints. @latest is the newest run of the namespace.
 
 With -f, the log is shown while it grows: from before the test has started until it has ended, also
-when the connection breaks in between. A test that comes from git begins with the log of its clone.
-The log goes to standard output; what the test waits for and how it ended goes to standard error.
+when the connection breaks in between, and on to the next attempt when the test is tried again. A
+test that comes from git begins with the log of its clone. The log goes to standard output; what the
+test waits for and how it ended goes to standard error.
 
-The exit code is 0 when the log was shown to its end, whatever became of the test: 'test status'
-tells the verdict.`,
+With -f, the exit code is the verdict: 0 passed, 1 failed, 2 error, 4 canceled; and 3 if the verdict
+does not come. Without -f it is 0 when there was a log to show.`,
 		Example: f.example(`  # Follow the newest run
   kctrl test logs -f @latest
 
   # The last 20 lines, with the time of each
-  kctrl test logs upgrade-test-x7k2p --tail 20 --timestamps`),
+  kctrl test logs upgrade-test-x7k2p --tail 20 --timestamps
+
+  # The log of the first attempt of a test that was tried again
+  kctrl test logs upgrade-test-x7k2p --attempt 1`),
 		Args:              oneRun,
 		ValidArgsFunction: f.completeRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,6 +66,7 @@ tells the verdict.`,
 	flags.BoolVarP(&o.follow, "follow", "f", false, "Show the log while it grows, until the test has ended.")
 	flags.BoolVar(&o.timestamps, "timestamps", false, "Show the time of every line.")
 	flags.Int64Var(&o.tail, "tail", -1, "Number of lines from the end, of the clone's log and of the test's; -1 shows all.")
+	flags.Int32Var(&o.attempt, "attempt", 0, "Number of the attempt, from 1; with -f, the one to begin with. (default the last one)")
 	flags.DurationVar(&o.since, "since", 0, "Leave out what is older, such as 30s or 5m. (default all)")
 	return cmd
 }
@@ -83,6 +88,9 @@ func (o *logsOptions) check(cmd *cobra.Command) error {
 	if o.since < 0 {
 		return usage(cmd, "--since is %s, must be positive, such as 30s or 5m", o.since)
 	}
+	if o.attempt < 0 || o.attempt == 0 && cmd.Flags().Changed("attempt") {
+		return usage(cmd, "--attempt is %d, must be the number of an attempt, from 1", o.attempt)
+	}
 	return nil
 }
 
@@ -95,33 +103,22 @@ func (o *logsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reader := runlog.Reader{Client: c, Pods: c.Core, Out: o.factory.Out, Say: o.factory.say}
-	opts := runlog.Options{Timestamps: o.timestamps, Since: o.since}
+	opts := runlog.Options{Timestamps: o.timestamps, Since: o.since, Attempt: o.attempt}
 	if o.tail >= 0 {
 		opts.Tail = &o.tail
 	}
 	if o.follow {
-		run, err = o.followed(ctx, &reader, run, opts)
-	} else {
-		err = reader.Print(ctx, run, opts)
+		run, err = o.factory.follow(ctx, c, run, o.factory.Out, opts)
+		if err != nil {
+			return err
+		}
+		printVerdict(o.factory.ErrOut, run)
+		return verdictOf(run)
 	}
-	var noLog *runlog.NoLogError
-	if errors.As(err, &noLog) {
-		printVerdict(o.factory.ErrOut, noLog.Run)
+	reader := runlog.Reader{Client: c, Pods: c.Core, Out: o.factory.Out, Say: o.factory.say}
+	err = reader.Print(ctx, run, opts)
+	if noLog := (*runlog.NoLogError)(nil); err == nil || errors.As(err, &noLog) {
+		printVerdict(o.factory.ErrOut, run)
 	}
-	if err != nil {
-		return err
-	}
-	printVerdict(o.factory.ErrOut, run)
-	return nil
-}
-
-// followed reads to the end of the run. Whoever leaves before is told that the run goes on.
-func (o *logsOptions) followed(ctx context.Context, reader *runlog.Reader, run *v1alpha1.TestRun, opts runlog.Options) (*v1alpha1.TestRun, error) {
-	ended, err := reader.Follow(ctx, run, opts)
-	if errors.Is(ctx.Err(), context.Canceled) {
-		o.factory.say("Detached, the test goes on. Follow it again with: %s\n", o.factory.followCommand(run.Name))
-		return nil, exitError{ExitInterrupted}
-	}
-	return ended, err
+	return err
 }

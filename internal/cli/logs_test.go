@@ -67,6 +67,7 @@ func TestLogs(t *testing.T) {
 	verdict := "Test upgrade: Failed (AssertionFailed) after 1.5s\n  a.lua:3: no\n"
 	for _, tc := range []struct{ args, want string }{
 		{"test logs upgrade", "one\ntwo\n"},
+		{"test logs upgrade --attempt 1", "one\ntwo\n"},
 		{"test logs -f upgrade", "one\ntwo\n"},
 		{"test logs -f @latest", "one\ntwo\n"},
 		{"test logs upgrade --tail 1", "two\n"},
@@ -76,8 +77,11 @@ func TestLogs(t *testing.T) {
 		{"test logs upgrade --since 1m", ""},
 	} {
 		t.Run(tc.args, func(t *testing.T) {
-			// The exit code is that of the log, not the verdict.
+			// Who follows a run gets its verdict, who looks at a log does not.
 			want := result{Stdout: tc.want, Stderr: verdict, Code: ExitOK}
+			if strings.Contains(tc.args, "-f") {
+				want.Code = ExitFailed
+			}
 			if diff := cmp.Diff(want, call(t.Context(), "", strings.Fields(tc.args)...)); diff != "" {
 				t.Errorf("logs (-want +got):\n%s", diff)
 			}
@@ -95,7 +99,8 @@ func TestLogsOfARunWithoutAPod(t *testing.T) {
 	for _, tc := range []struct{ args, want string }{
 		{"test logs queued", "Test queued: Pending (Queued)\n  no free slot\nerror: testrun \"queued\" has no log yet: it waits for its turn (Queued: no free slot)\n"},
 		{"test logs homeless", "Test homeless: Error (AppNotFound)\n  no such App\nerror: testrun \"homeless\" has no log: its script was never started\n"},
-		{"test logs -f homeless", "Test homeless: Error (AppNotFound)\n  no such App\nerror: testrun \"homeless\" has no log: its script was never started\n"},
+		{"test logs -f homeless", "There is no log: the script was never started\nTest homeless: Error (AppNotFound)\n  no such App\n"},
+		{"test logs homeless --attempt 2", "error: testrun \"homeless\" has no attempt 2: its last one is 1\n"},
 	} {
 		want := result{Stderr: tc.want, Code: ExitError}
 		if diff := cmp.Diff(want, call(t.Context(), "", strings.Fields(tc.args)...)); diff != "" {

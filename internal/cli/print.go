@@ -8,14 +8,12 @@ package cli
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/cli-runtime/pkg/printers"
 
@@ -60,7 +58,7 @@ func durationOf(run *v1alpha1.TestRun, now time.Time) string {
 		return run.Status.Duration
 	}
 	if run.Status.StartTime == nil || run.Status.State.Finished() {
-		return none
+		return ""
 	}
 	return now.Sub(run.Status.StartTime.Time).Truncate(time.Second).String()
 }
@@ -91,66 +89,13 @@ func printVerdict(w io.Writer, run *v1alpha1.TestRun) {
 	_, _ = io.WriteString(w, text)
 }
 
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
 func indented(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
-}
-
-// printRun shows one run to a person.
-func printRun(w io.Writer, run *v1alpha1.TestRun, now time.Time) error {
-	state := stateOf(run)
-	rows := [][2]string{
-		{"Name", run.Name},
-		{"Namespace", run.Namespace},
-		{"App", run.Spec.AppName},
-		{"State", coloured(w, state, string(state))},
-		{"Reason", run.Status.Reason},
-		{"Position", position(run)},
-		{"Duration", strings.TrimPrefix(durationOf(run, now), none)},
-		{"Created", when(&run.CreationTimestamp, now)},
-		{"Started", when(run.Status.StartTime, now)},
-		{"Pod", run.Status.PodName},
-	}
-	rows = append(rows, sourceRows(run)...)
-	rows = append(rows, [2]string{"App versions", versions(run.Status.AppVersions)})
-	var b strings.Builder
-	for _, row := range rows {
-		if row[1] != "" {
-			fmt.Fprintf(&b, "%-14s%s\n", row[0]+":", row[1])
-		}
-	}
-	if run.Status.Message != "" {
-		fmt.Fprintf(&b, "Message:\n%s\n", indented(run.Status.Message))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func sourceRows(run *v1alpha1.TestRun) [][2]string {
-	git := run.Spec.Git
-	if git == nil {
-		return [][2]string{{"Script", run.Annotations[v1alpha1.AnnotationScriptName]}}
-	}
-	return [][2]string{
-		{"Git", git.URL},
-		{"Git path", git.Path},
-		{"Git revision", git.Revision},
-		{"Git commit", run.Status.GitCommit},
-	}
-}
-
-func when(t *metav1.Time, now time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return fmt.Sprintf("%s (%s ago)", t.UTC().Format(timeLayout), duration.HumanDuration(now.Sub(t.Time)))
-}
-
-func versions(of map[string]string) string {
-	var all []string
-	for _, service := range slices.Sorted(maps.Keys(of)) {
-		all = append(all, service+" "+of[service])
-	}
-	return strings.Join(all, ", ")
 }
 
 type tableOptions struct {
@@ -176,10 +121,19 @@ func printRuns(w io.Writer, runs []v1alpha1.TestRun, opts tableOptions) error {
 	for i := range runs {
 		table = append(table, row(&runs[i], opts))
 	}
+	return printTable(w, "", table, stateColumn)
+}
+
+// printTable aligns the cells below the first row, which is the header, and colours a column of states.
+func printTable(w io.Writer, indent string, table [][]string, stateColumn int) error {
 	widths := widthsOf(table)
 	var b strings.Builder
 	for i, cells := range table {
+		b.WriteString(indent)
 		for j, cell := range cells {
+			if cell == "" {
+				cell = none
+			}
 			padding := ""
 			if j < len(cells)-1 {
 				padding = strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell)+columnGap)
@@ -199,17 +153,11 @@ func row(run *v1alpha1.TestRun, opts tableOptions) []string {
 	age := duration.HumanDuration(opts.now.Sub(run.CreationTimestamp.Time))
 	cells := []string{run.Name, run.Spec.AppName, string(stateOf(run)), run.Status.Reason, position(run), durationOf(run, opts.now), age}
 	if opts.wide {
-		message, _, _ := strings.Cut(run.Status.Message, "\n")
 		commit := run.Status.GitCommit
-		cells = append(cells, run.Status.PodName, commit[:min(len(commit), shortSHA)], message)
+		cells = append(cells, run.Status.PodName, commit[:min(len(commit), shortSHA)], firstLine(run.Status.Message))
 	}
 	if opts.namespace {
 		cells = slices.Insert(cells, 0, run.Namespace)
-	}
-	for i, cell := range cells {
-		if cell == "" {
-			cells[i] = none
-		}
 	}
 	return cells
 }
@@ -218,7 +166,7 @@ func widthsOf(table [][]string) []int {
 	widths := make([]int, len(table[0]))
 	for _, cells := range table {
 		for j, cell := range cells {
-			widths[j] = max(widths[j], utf8.RuneCountInString(cell))
+			widths[j] = max(widths[j], utf8.RuneCountInString(cell), len(none))
 		}
 	}
 	return widths

@@ -57,6 +57,51 @@ func fixtures() []v1alpha1.TestRun {
 			Spec:       v1alpha1.TestRunSpec{AppName: "gone", Script: "print(1)"},
 			Status:     v1alpha1.TestRunStatus{State: v1alpha1.TestRunError, Reason: v1alpha1.ReasonAppNotFound, Message: `App "gone" is not in namespace "shop"`},
 		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "flaky", CreationTimestamp: ago(4 * time.Hour)},
+			Spec:       v1alpha1.TestRunSpec{AppName: "my-app", Script: "print(1)", Retries: 2, Isolation: v1alpha1.IsolationEphemeral},
+			Status: v1alpha1.TestRunStatus{
+				State: v1alpha1.TestRunPassed, Reason: v1alpha1.ReasonPassedAfterRetry, StartTime: &started, CompletionTime: &completed, Duration: "15.2s",
+				PodName: "flaky-3", AppName: "flaky-copy",
+				Cases: &v1alpha1.TestRunCases{Total: 2, Passed: 1, Skipped: 1},
+				CaseResults: []v1alpha1.TestRunCase{
+					{Name: "users/alice", State: v1alpha1.CasePassed, Duration: "412ms"},
+					{Name: "users/bob", State: v1alpha1.CaseSkipped, Message: "not today"},
+				},
+				Attempts: []v1alpha1.TestRunAttempt{
+					{Attempt: 1, State: v1alpha1.TestRunError, Reason: v1alpha1.ReasonEvicted, Message: "The node was low on memory\nThreshold: 100Mi",
+						PodName: "flaky-1", StartTime: &started, CompletionTime: &completed},
+					{Attempt: 2, State: v1alpha1.TestRunError, Reason: v1alpha1.ReasonPodCreateFailed, Message: "exceeded quota", CompletionTime: &completed},
+					{Attempt: 3, State: v1alpha1.TestRunPassed, Reason: v1alpha1.ReasonPassed, PodName: "flaky-3", StartTime: &started, CompletionTime: &completed},
+				},
+			},
+		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "again", CreationTimestamp: ago(2 * time.Minute)},
+			Spec:       v1alpha1.TestRunSpec{AppName: "my-app", Script: "print(1)", Retries: 1, Isolation: v1alpha1.IsolationShared},
+			Status: v1alpha1.TestRunStatus{
+				State: v1alpha1.TestRunPending, Reason: v1alpha1.ReasonStarting, Message: "waits for a node", PodName: "again-1",
+				Attempts: []v1alpha1.TestRunAttempt{
+					{Attempt: 1, State: v1alpha1.TestRunError, Reason: v1alpha1.ReasonNodeLost, PodName: "again-1", StartTime: &started, CompletionTime: &completed},
+				},
+			},
+		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "cases", CreationTimestamp: ago(3 * time.Minute)},
+			Spec:       v1alpha1.TestRunSpec{AppName: "my-app", Script: "print(1)", Isolation: v1alpha1.IsolationExclusive},
+			Status: v1alpha1.TestRunStatus{
+				State: v1alpha1.TestRunFailed, Reason: v1alpha1.ReasonAssertionFailed, StartTime: &started, CompletionTime: &completed, Duration: "15.2s",
+				Message: "orders.lua:31: expect(order):covers", PodName: "cases-1",
+				Cases: &v1alpha1.TestRunCases{Total: 512, Passed: 500, Failed: 11, Skipped: 1},
+				CaseResults: []v1alpha1.TestRunCase{
+					{Name: "checkout", State: v1alpha1.CasePassed, Duration: "412ms"},
+					{Name: "checkout/creates order", State: v1alpha1.CaseFailed, Duration: "38ms", Message: "orders.lua:31: expect(order):covers\n  .items[1].qty  expected 2, got 1"},
+					{Name: "users", State: v1alpha1.CaseFailed},
+				},
+				CaseResultsOmitted: 509,
+				Attempts:           []v1alpha1.TestRunAttempt{{Attempt: 1, State: v1alpha1.TestRunFailed, Reason: v1alpha1.ReasonAssertionFailed, PodName: "cases-1"}},
+			},
+		},
 	}
 }
 
@@ -86,21 +131,5 @@ func TestPrintRun(t *testing.T) {
 			printVerdict(&verdict, &run)
 			golden(t, "status/"+run.Name, out.String()+"--- at the end of its log:\n"+verdict.String())
 		})
-	}
-}
-
-func TestExitCodeOfARun(t *testing.T) {
-	for state, want := range map[v1alpha1.TestRunState]int{
-		"":                      ExitUnfinished,
-		v1alpha1.TestRunPending: ExitUnfinished,
-		v1alpha1.TestRunRunning: ExitUnfinished,
-		v1alpha1.TestRunPassed:  0,
-		v1alpha1.TestRunFailed:  1,
-		v1alpha1.TestRunError:   2,
-	} {
-		run := &v1alpha1.TestRun{Status: v1alpha1.TestRunStatus{State: state}}
-		if got := exitCode(verdictOf(run)); got != want {
-			t.Errorf("exit code of state %q is %d, want %d", state, got, want)
-		}
 	}
 }

@@ -8,16 +8,13 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/rand"
-	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/printers"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
@@ -35,41 +32,45 @@ const (
 	dryRunNone   = "none"
 	dryRunClient = "client"
 	dryRunServer = "server"
-
-	minTimeout = time.Second
-	maxTimeout = 24 * time.Hour
 )
 
-// scheduleOptions are the flags of kctrl test schedule.
+// scheduleOptions are the flags of kctrl test schedule and kctrl test run.
 type scheduleOptions struct {
-	factory *Factory
-	print   *genericclioptions.PrintFlags
-	printer printers.ResourcePrinter
+	outcome
 
 	script      string
 	gitURL      string
 	gitPath     string
 	gitRevision string
 	gitSecret   string
-	app         string
 	include     []string
-	param       []string
-	params      map[string]string
 	name        string
-	timeout     string
 	dryRun      string
+	// What of the spec is given as it is, and what has to be read first.
+	spec      v1alpha1.TestRunSpec
+	param     []string
+	label     []string
+	labels    map[string]string
+	priority  string
+	retries   string
+	isolation string
+	ttl       string
 }
 
-func newSchedule(f *Factory, runF func(context.Context, *scheduleOptions) error) *cobra.Command {
-	o := &scheduleOptions{factory: f, print: genericclioptions.NewPrintFlags("created").WithTypeSetter(f.Scheme)}
-	cmd := &cobra.Command{
-		Use:   "schedule (--script FILE | --git URL --git-path PATH) --app APP",
-		Short: "Schedule a test",
-		Long: `Schedule a test: make a TestRun that runs a script against an App.
+const sourceHelp = `
 
 The script is either a file of this machine or a file in a git repository. Files that a script
 needs, such as Lua modules and Postman collections, go along with --include; the script finds them
-by their path relative to its own folder, or to the current directory when they lie elsewhere.`,
+by their path relative to its own folder, or to the current directory when they lie elsewhere.`
+
+func newSchedule(f *Factory, runF func(context.Context, *scheduleOptions) error) *cobra.Command {
+	o := &scheduleOptions{outcome: newOutcome(f)}
+	cmd := &cobra.Command{
+		Use:   "schedule (--script FILE | --git URL --git-path PATH) --app APP",
+		Short: "Schedule a test",
+		Long: `Schedule a test: make a TestRun that runs a script against an App.` + sourceHelp + `
+
+With --wait or --follow, the exit code is the verdict: 0 passed, 1 failed, 2 error, 4 canceled.`,
 		Example: f.example(`  # Run a script of this machine, with a folder of collections
   kctrl test schedule --app my-app --script upgrade_test.lua --include tests
 
@@ -80,108 +81,75 @@ by their path relative to its own folder, or to the current directory when they 
   run=$(echo 'print("hello")' | kctrl test schedule --app my-app --script - -o name)
   kctrl test logs -f ${run#*/}`),
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.complete(cmd); err != nil {
-				return err
-			}
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return o.run(cmd.Context())
-		},
+		RunE: o.runE(runF),
 	}
+	o.outcome.addFlags(cmd)
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *scheduleOptions) runE(runF func(context.Context, *scheduleOptions) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		if err := o.complete(cmd); err != nil {
+			return err
+		}
+		if runF != nil {
+			return runF(cmd.Context(), o)
+		}
+		return o.run(cmd.Context())
+	}
+}
+
+func (o *scheduleOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.script, "script", "", "Lua `FILE` to run; - reads it from standard input.")
 	flags.StringVar(&o.gitURL, "git", "", "`URL` of the git repository that holds the script: https://, http:// or ssh://.")
 	flags.StringVar(&o.gitPath, "git-path", "", "`PATH` of the script inside the git repository.")
 	flags.StringVar(&o.gitRevision, "git-revision", "", "`REVISION`: a branch, a tag or a commit. (default the repository's default branch)")
 	flags.StringVar(&o.gitSecret, "git-secret", "", "`NAME` of the Secret with the login for the git repository, such as username and password, or ssh-privatekey and known_hosts.")
-	flags.StringVar(&o.app, "app", "", "`APP` to test, in the same namespace.")
+	flags.StringVar(&o.spec.AppName, "app", "", "`APP` to test, in the same namespace.")
 	flags.StringArrayVar(&o.include, "include", nil, "File or folder (`PATH`) that goes along with the script; can be given more than once.")
 	flags.StringArrayVar(&o.param, "param", nil, "Parameter of the script (`NAME=VALUE`), which reads it with os.getenv; can be given more than once.")
+	flags.StringArrayVar(&o.spec.Secrets, "secret", nil, "`NAME` of a Secret whose keys the script reads with test.secret; can be given more than once.")
 	flags.StringVar(&o.name, "name", "", "`NAME` of the run. (default the name of the script with a random ending)")
-	flags.StringVar(&o.timeout, "timeout", "", "How long the script may run, as a `DURATION` from 1s to 24h, such as 90s or 10m. (default 10m)")
+	flags.StringArrayVar(&o.label, "label", nil, "Label of the run (`NAME=VALUE`); can be given more than once.")
+	flags.StringVar(&o.spec.Timeout, "timeout", "", "How long the script may run, as a `DURATION` from 1s to 24h, such as 90s or 10m. (default 10m)")
+	flags.StringVar(&o.priority, "priority", "", "`NUMBER` from -1000 to 1000: when runs wait for a slot, one of a higher priority goes first. (default 0)")
+	flags.StringVar(&o.isolation, "isolation", "", "With whom the run shares the App (`MODE`): shared; exclusive, the others wait; ephemeral, it has a copy of its own. (default shared)")
+	flags.StringVar(&o.retries, "retries", "", "`NUMBER` of times, from 0 to 10, that the run is tried again after an error that the cluster caused. (default 0)")
+	flags.StringVar(&o.ttl, "ttl", "", "`DURATION` after its end when the run is deleted, such as 24h. (default what the manager is set to)")
 	flags.StringVar(&o.dryRun, "dry-run", dryRunNone, "One of: none, client, server (`MODE`). Does not schedule: client shows what would be sent, server lets the cluster check it too.")
-	o.print.AddFlags(cmd)
-	completeFlag(cmd, "app", f.completeApps)
+	completeFlag(cmd, "app", o.factory.completeApps)
+	completeFlag(cmd, "isolation", cobra.FixedCompletions([]string{"shared", "exclusive", "ephemeral"}, cobra.ShellCompDirectiveNoFileComp))
 	completeFlag(cmd, "dry-run", cobra.FixedCompletions([]string{dryRunNone, dryRunClient, dryRunServer}, cobra.ShellCompDirectiveNoFileComp))
-	return cmd
 }
 
 // complete refuses a wrong command line before anything is read or sent.
 func (o *scheduleOptions) complete(cmd *cobra.Command) error {
-	if err := o.checkSource(cmd); err != nil {
-		return err
+	for _, check := range []func(*cobra.Command) error{
+		o.checkSource, o.checkApp, o.checkTimeout, o.completeNumbers, o.completeIsolation, o.completeTTL,
+		o.checkSecrets, o.completeParams, o.completeLabels, o.completeDryRun, o.outcome.complete,
+	} {
+		if err := check(cmd); err != nil {
+			return err
+		}
 	}
-	if o.app == "" {
-		return usage(cmd, "--app is missing: name the App to test")
-	}
-	if wrong := validation.IsDNS1035Label(o.app); len(wrong) > 0 {
-		return usage(cmd, "--app is %q, must be the name of an App: %s", o.app, wrong[0])
-	}
-	if err := o.checkTimeout(cmd); err != nil {
-		return err
-	}
-	if err := o.completeParams(cmd); err != nil {
-		return err
-	}
-	success := "created"
+	return nil
+}
+
+func (o *scheduleOptions) completeDryRun(cmd *cobra.Command) error {
 	switch o.dryRun {
 	case dryRunNone:
+		return nil
 	case dryRunClient, dryRunServer:
-		success = fmt.Sprintf("created (%s dry run)", o.dryRun)
+		o.print.NamePrintFlags.Operation = fmt.Sprintf("created (%s dry run)", o.dryRun)
 	default:
 		return usage(cmd, "--dry-run is %q, must be %s, %s or %s", o.dryRun, dryRunNone, dryRunClient, dryRunServer)
 	}
-	o.print.NamePrintFlags.Operation = success
-	var err error
-	if o.printer, err = o.print.ToPrinter(); err != nil {
-		return unknownOutput(cmd, err)
+	if cmd.Flags().Changed("wait") || cmd.Flags().Changed("follow") {
+		return usage(cmd, "--wait and --follow can't be given together with --dry-run: there is nothing to wait for")
 	}
-	return nil
-}
-
-func (o *scheduleOptions) checkSource(cmd *cobra.Command) error {
-	switch {
-	case o.script == "" && o.gitURL == "" && o.gitPath == "" && o.gitRevision == "" && o.gitSecret == "":
-		return usage(cmd, "give the test either by --script, or by --git and --git-path")
-	case o.script != "" && (o.gitURL != "" || o.gitPath != "" || o.gitRevision != "" || o.gitSecret != ""):
-		return usage(cmd, "--script and --git can't be given together: a test has one source")
-	case o.script != "":
-		return nil
-	case o.gitURL == "":
-		return usage(cmd, "--git is missing: give the URL of the repository")
-	case o.gitPath == "":
-		return usage(cmd, "--git-path is missing: give the path of the script inside the repository")
-	}
-	return nil
-}
-
-func (o *scheduleOptions) checkTimeout(cmd *cobra.Command) error {
-	if o.timeout == "" {
-		return nil
-	}
-	d, err := time.ParseDuration(o.timeout)
-	if err != nil || d < minTimeout || d > maxTimeout {
-		return usage(cmd, "--timeout is %q, must be a duration from 1s to 24h, such as 90s or 10m", o.timeout)
-	}
-	return nil
-}
-
-func (o *scheduleOptions) completeParams(cmd *cobra.Command) error {
-	for _, given := range o.param {
-		name, value, ok := strings.Cut(given, "=")
-		if !ok || name == "" {
-			return usage(cmd, "--param is %q, must be NAME=VALUE", given)
-		}
-		if _, twice := o.params[name]; twice {
-			return usage(cmd, "--param %s is given twice", name)
-		}
-		if o.params == nil {
-			o.params = map[string]string{}
-		}
-		o.params[name] = value
-	}
+	o.follow = false
 	return nil
 }
 
@@ -194,23 +162,37 @@ func (o *scheduleOptions) run(ctx context.Context) error {
 		return fmt.Errorf("standard input is empty: a script was expected")
 	}
 	run := o.testRun(b)
-	if err := o.create(ctx, run); err != nil {
+	if o.dryRun == dryRunClient {
+		if err := o.completeHere(run); err != nil {
+			return err
+		}
+		return o.printTo(o.factory.Out, run)
+	}
+	c, err := o.factory.Clients()
+	if err != nil {
 		return err
 	}
-	if err := o.printer.PrintObj(run, o.factory.Out); err != nil {
-		return fmt.Errorf("printing the testrun: %w", err)
+	run.Namespace = c.Namespace
+	opts := []client.CreateOption{client.FieldOwner(fieldOwner)}
+	if o.dryRun == dryRunServer {
+		opts = append(opts, client.DryRunAll)
 	}
-	if *o.print.OutputFormat == "" && o.dryRun == dryRunNone {
-		o.factory.say("Follow it with: %s\n", o.factory.followCommand(run.Name))
+	if err := c.Create(ctx, run, opts...); err != nil {
+		return err
 	}
-	return nil
+	if o.dryRun == dryRunServer {
+		return o.printTo(o.factory.Out, run)
+	}
+	return o.of(ctx, c, run)
 }
 
 func (o *scheduleOptions) testRun(b bundle.Bundle) *v1alpha1.TestRun {
 	run := &v1alpha1.TestRun{
-		ObjectMeta: metav1.ObjectMeta{Name: o.name, Labels: map[string]string{v1alpha1.LabelApp: o.app}},
-		Spec:       v1alpha1.TestRunSpec{AppName: o.app, Script: b.Script, Files: b.Files, Params: o.params, Timeout: o.timeout},
+		ObjectMeta: metav1.ObjectMeta{Name: o.name, Labels: map[string]string{v1alpha1.LabelApp: o.spec.AppName}},
+		Spec:       o.spec,
 	}
+	maps.Copy(run.Labels, o.labels)
+	run.Spec.Script, run.Spec.Files = b.Script, b.Files
 	source := b.ScriptName
 	if o.gitURL != "" {
 		source = o.gitPath
@@ -228,28 +210,16 @@ func (o *scheduleOptions) testRun(b bundle.Bundle) *v1alpha1.TestRun {
 	return run
 }
 
-func (o *scheduleOptions) create(ctx context.Context, run *v1alpha1.TestRun) error {
-	if o.dryRun == dryRunClient {
-		namespace, err := o.factory.namespace()
-		if err != nil {
-			return err
-		}
-		run.Namespace = namespace
-		if run.Name == "" {
-			run.Name, run.GenerateName = run.GenerateName+rand.String(suffixLength), ""
-		}
-		return nil
-	}
-	c, err := o.factory.Clients()
-	if err != nil {
+// completeHere does without a cluster what the cluster would do.
+func (o *scheduleOptions) completeHere(run *v1alpha1.TestRun) error {
+	var err error
+	if run.Namespace, err = o.factory.namespace(); err != nil {
 		return err
 	}
-	run.Namespace = c.Namespace
-	opts := []client.CreateOption{client.FieldOwner(fieldOwner)}
-	if o.dryRun == dryRunServer {
-		opts = append(opts, client.DryRunAll)
+	if run.Name == "" {
+		run.Name, run.GenerateName = run.GenerateName+rand.String(suffixLength), ""
 	}
-	return c.Create(ctx, run, opts...)
+	return nil
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)

@@ -56,7 +56,7 @@ func TestSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantSpec := v1alpha1.TestRunSpec{AppName: "my-app", Script: "print('hello')\n", Files: map[string]string{"tests/api.json": `{"info": "<&>"}`},
-		Params: map[string]string{"USERS": "10", "QUERY": "a=b"}, Timeout: "90s"}
+		Params: map[string]string{"USERS": "10", "QUERY": "a=b"}, Timeout: "90s", Isolation: v1alpha1.IsolationShared}
 	if diff := cmp.Diff(wantSpec, run.Spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
 	}
@@ -70,6 +70,33 @@ func TestSchedule(t *testing.T) {
 	again := call(t.Context(), "", "test", "schedule", "--script", "Upgrade_Test.lua", "--app", "my-app", "--name", "first")
 	if want := (result{Stderr: "error: \"first\" exists already: choose another --name, or leave it out for a new one\n", Code: ExitError}); again != want {
 		t.Errorf("a name that is taken: %+v, want %+v", again, want)
+	}
+}
+
+func TestScheduleWithEveryFlag(t *testing.T) {
+	server := kube.Start(t)
+	workFolder(t)
+	namespace := server.NewNamespace(t)
+	kubeconfig(t, server.Config, namespace)
+	got := call(t.Context(), "", "test", "schedule", "--script", "Upgrade_Test.lua", "--app", "my-app", "--name", "all", "--priority=-5",
+		"--isolation", "EPHEMERAL", "--retries", "2", "--secret", "login", "--secret", "shop.tls", "--ttl", "1h30m", "--label", "team=shop", "--label", "example.com/empty=")
+	if got.Code != ExitOK {
+		t.Fatalf("schedule: %+v", got)
+	}
+	var run v1alpha1.TestRun
+	if err := server.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "all"}, &run); err != nil {
+		t.Fatal(err)
+	}
+	ttl := int32(5400)
+	want := v1alpha1.TestRunSpec{
+		AppName: "my-app", Script: "print('hello')\n", Timeout: "10m", Priority: -5, Isolation: v1alpha1.IsolationEphemeral, Retries: 2,
+		Secrets: []string{"login", "shop.tls"}, TTLSecondsAfterFinished: &ttl,
+	}
+	if diff := cmp.Diff(want, run.Spec); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{v1alpha1.LabelApp: "my-app", "team": "shop", "example.com/empty": ""}, run.Labels); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
 	}
 }
 
@@ -108,7 +135,7 @@ func TestScheduleFromGit(t *testing.T) {
 		t.Fatalf("stdout is no TestRun: %v\n%s", err, got.Stdout)
 	}
 	wantSpec := v1alpha1.TestRunSpec{
-		AppName: "my-app", Timeout: "10m",
+		AppName: "my-app", Timeout: "10m", Isolation: v1alpha1.IsolationShared,
 		Git: &v1alpha1.GitSource{URL: "https://git.example.com/shop.git", Path: "tests/smoke.lua", Revision: "v1",
 			SecretRef: &v1alpha1.SecretReference{Name: "git-login"}},
 	}

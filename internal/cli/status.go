@@ -35,21 +35,21 @@ type statusOptions struct {
 
 	name          string
 	allNamespaces bool
+	selected      string
 	selector      labels.Selector
 	limit         int
 }
 
 func newStatus(f *Factory, runF func(context.Context, *statusOptions) error) *cobra.Command {
 	o := &statusOptions{factory: f, print: genericclioptions.NewPrintFlags("").WithTypeSetter(f.Scheme)}
-	var selector string
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
 		Short: "Show how tests ended",
 		Long: `Show how a test ended, or the most recent tests when no name is given. @latest is the newest run of
 the namespace.
 
-With a name, the exit code is the verdict, whatever the output format: 0 passed, 1 failed,
-2 error, 3 not finished yet. A list exits with 0.`,
+With a name, the exit code is the verdict, whatever the output format: 0 passed, 1 failed, 2 error,
+3 not finished yet, 4 canceled. A list exits with 0.`,
 		Example: f.example(`  # The recent runs, newest first
   kctrl test status
 
@@ -60,26 +60,34 @@ With a name, the exit code is the verdict, whatever the output format: 0 passed,
   kctrl test status -A -l topas.dev/app=my-app -o wide`),
 		ValidArgsFunction: f.completeRun,
 		Args:              atMostOneRun,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				o.name = args[0]
-			}
-			if err := o.complete(cmd, selector); err != nil {
-				return err
-			}
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return o.run(cmd.Context())
-		},
+		RunE:              o.runE(runF),
 	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *statusOptions) runE(runF func(context.Context, *statusOptions) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			o.name = args[0]
+		}
+		if err := o.complete(cmd); err != nil {
+			return err
+		}
+		if runF != nil {
+			return runF(cmd.Context(), o)
+		}
+		return o.run(cmd.Context())
+	}
+}
+
+func (o *statusOptions) addFlags(cmd *cobra.Command) {
 	o.print.AddFlags(cmd)
 	flags := cmd.Flags()
 	flags.Lookup("output").Usage = "Output format. One of: (wide, name, json, yaml, jsonpath, go-template and more of kubectl's)."
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "List the runs of all namespaces.")
-	flags.StringVarP(&selector, "selector", "l", "", "List the runs with these labels, such as topas.dev/app=my-app.")
+	flags.StringVarP(&o.selected, "selector", "l", "", "List the runs with these labels, such as topas.dev/app=my-app.")
 	flags.IntVar(&o.limit, "limit", defaultLimit, "Number of runs to list, the newest first; 0 lists all.")
-	return cmd
 }
 
 func atMostOneRun(cmd *cobra.Command, args []string) error {
@@ -89,12 +97,12 @@ func atMostOneRun(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (o *statusOptions) complete(cmd *cobra.Command, selector string) error {
+func (o *statusOptions) complete(cmd *cobra.Command) error {
 	var err error
-	if o.selector, err = labels.Parse(selector); err != nil {
-		return usage(cmd, "--selector is %q: %v", selector, err)
+	if o.selector, err = labels.Parse(o.selected); err != nil {
+		return usage(cmd, "--selector is %q: %v", o.selected, err)
 	}
-	if o.name != "" && (o.allNamespaces || selector != "" || cmd.Flags().Changed("limit")) {
+	if o.name != "" && (o.allNamespaces || o.selected != "" || cmd.Flags().Changed("limit")) {
 		return usage(cmd, "a name can't be given together with --all-namespaces, --selector or --limit: these are for lists")
 	}
 	if o.limit < 0 {

@@ -41,39 +41,6 @@ func makeRun(t *testing.T, c client.Client, namespace, name string, status v1alp
 	return run
 }
 
-// The exit code is the verdict, whatever the output format is.
-func TestStatusExitsWithTheVerdict(t *testing.T) {
-	server := kube.Start(t)
-	namespace := server.NewNamespace(t)
-	kubeconfig(t, server.Config, namespace)
-	for state, want := range map[v1alpha1.TestRunState]int{
-		v1alpha1.TestRunPassed:  0,
-		v1alpha1.TestRunFailed:  1,
-		v1alpha1.TestRunError:   2,
-		v1alpha1.TestRunRunning: 3,
-	} {
-		name := strings.ToLower(string(state))
-		makeRun(t, server.Client, namespace, name, v1alpha1.TestRunStatus{State: state, Message: "a.lua:3: the words"})
-		for _, output := range []string{"", "-owide", "-oname", "-ojson", "-oyaml", "-ojsonpath={.status.state}"} {
-			args := []string{"test", "status", name}
-			if output != "" {
-				args = append(args, output)
-			}
-			got := call(t.Context(), "", args...)
-			if got.Code != want {
-				t.Errorf("%v exits with %d, want %d", args, got.Code, want)
-			}
-			if !strings.Contains(got.Stdout, string(state)) && !strings.Contains(got.Stdout, name) {
-				t.Errorf("%v prints %q", args, got.Stdout)
-			}
-			wantHint := state == v1alpha1.TestRunRunning && (output == "" || output == "-owide")
-			if hint := got.Stderr == "There is no verdict yet. Follow the test with: kctrl test logs -f running\n"; hint != wantHint || !hint && got.Stderr != "" {
-				t.Errorf("%v says %q", args, got.Stderr)
-			}
-		}
-	}
-}
-
 func TestStatusOfRecentRuns(t *testing.T) {
 	server := kube.Start(t)
 	namespace, empty := server.NewNamespace(t), server.NewNamespace(t)

@@ -62,7 +62,11 @@ func (w *watcher) start(ctx context.Context, say Say, informers ...cache.SharedI
 		if err := w.startOne(ctx, informer, say); err != nil {
 			return fmt.Errorf("watching testrun %s: %w", w.asked.Name, err)
 		}
-		if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+	}
+	for _, informer := range informers {
+		select {
+		case <-informer.HasSyncedChecker().Done():
+		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
