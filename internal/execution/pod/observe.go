@@ -158,6 +158,10 @@ func endedUnseen(pod *corev1.Pod) contract.Result {
 	if result, ok := evicted(pod); ok {
 		return result
 	}
+	if pod.DeletionTimestamp != nil {
+		return contract.Result{Verdict: contract.Error, Reason: v1alpha1.ReasonPodDeleted,
+			Message: fmt.Sprintf("Pod %s was deleted before its verdict could be read", pod.Name)}
+	}
 	return lost(withDetail(fmt.Sprintf("Pod %s has ended and nothing is known of its runner", pod.Name),
 		joined(pod.Status.Reason, pod.Status.Message)))
 }

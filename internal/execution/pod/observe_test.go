@@ -175,6 +175,13 @@ func TestObserve(t *testing.T) {
 				ExitCode: 137, Reason: "ContainerStatusUnknown"}}),
 			unseen(contract.Result{Verdict: contract.Error, Reason: "NodeLost",
 				Message: "Pod run-1 has ended and nothing is known of its runner"})},
+		{"it was deleted before it began", newPod().phase(corev1.PodFailed, "", "").runner(waitingState("ContainerCreating", "")).deleted(finished),
+			func() contract.Observation {
+				seen := unseen(contract.Result{Verdict: contract.Error, Reason: "PodDeleted",
+					Message: "Pod run-1 was deleted before its verdict could be read"})
+				seen.StopAsked, seen.StopBy = finished.Add(-30*time.Second), finished.Add(lostAfter)
+				return seen
+			}()},
 		{"the container can't be started",
 			newPod().runner(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError",
 				Message: "exec: no such file", StartedAt: metav1.NewTime(time.Unix(0, 0)), FinishedAt: metav1.NewTime(finished)}}),
