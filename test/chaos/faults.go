@@ -76,8 +76,8 @@ func (f *faults) killManager(ctx context.Context, withPod bool) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		return fmt.Errorf("killing process %d: %w", pid, err)
+	if err := kill(ctx, pid); err != nil {
+		return err
 	}
 	if withPod {
 		err := insist(ctx, "the manager's Pod is deleted", func(ctx context.Context) error {
@@ -91,6 +91,19 @@ func (f *faults) killManager(ctx context.Context, withPod bool) error {
 	return insist(ctx, "the lease is free", func(ctx context.Context) error {
 		lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: deployed.Namespace, Name: deployed.Lease}}
 		return f.world.cluster.Patch(ctx, lease, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"holderIdentity":""}}`)))
+	})
+}
+
+// kill kills a process, and waits until it is gone: whoever starts it again should not find it dying.
+func kill(ctx context.Context, pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("killing process %d: %w", pid, err)
+	}
+	return insist(ctx, "a killed process is gone", func(context.Context) error {
+		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("process %d is there", pid)
+		}
+		return nil
 	})
 }
 
@@ -126,7 +139,6 @@ func (f *faults) killServers(ctx context.Context) error {
 			return err
 		}
 		f.seen.count(&f.seen.serverKills)
-		say("the API server is back")
 	}
 	return nil
 }
@@ -146,20 +158,22 @@ func (f *faults) killServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		return fmt.Errorf("killing process %d: %w", pid, err)
+	if err := kill(ctx, pid); err != nil {
+		return err
 	}
 	// It is not to be interrupted: the next one would find half a cluster.
-	if out, err := exec.Command(f.tool, "up").CombinedOutput(); err != nil {
+	out, err := exec.Command(f.tool, "up").CombinedOutput()
+	if err != nil {
 		return fmt.Errorf("starting the API server again: %w: %s", err, out)
 	}
+	say("%s", strings.TrimSpace(string(out)))
 	return nil
 }
 
 // deletePods deletes live Pods of runs, now with their grace period and now without.
 func (f *faults) deletePods(ctx context.Context, random *rand.Rand) error {
 	for {
-		if err := pause(ctx, 500*time.Millisecond+time.Duration(random.IntN(3000))*time.Millisecond); err != nil {
+		if err := pause(ctx, 500*time.Millisecond+time.Duration(random.IntN(4000))*time.Millisecond); err != nil {
 			return err
 		}
 		live := f.seen.live()
