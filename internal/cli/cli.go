@@ -39,12 +39,12 @@ func Run(ctx context.Context, in Invocation) int {
 	root := newRoot(f, in.Version)
 	root.SetArgs(in.Args)
 	err := root.ExecuteContext(ctx)
-	report(ctx, f, err)
+	tell(ctx, f, err)
 	return exitCode(err)
 }
 
-// report says on standard error what went wrong.
-func report(ctx context.Context, f *Factory, err error) {
+// tell says on standard error what went wrong.
+func tell(ctx context.Context, f *Factory, err error) {
 	var exit exitError
 	switch {
 	case err == nil, errors.As(err, &exit):
@@ -122,7 +122,7 @@ func newTest(f *Factory) *cobra.Command {
 	test := group("test", "Schedule tests and follow them", "Schedule tests, follow what they print, and see how they ended.")
 	test.Aliases = []string{"tests"}
 	test.AddCommand(newSchedule(f, nil), newRun(f, nil), newLogs(f, nil), newStatus(f, nil), newList(f, nil),
-		newWait(f, nil), newCancel(f), newRetry(f, nil), newDelete(f))
+		newWait(f, nil), newCancel(f), newRetry(f, nil), newDelete(f), newReport(f, nil))
 	return test
 }
 

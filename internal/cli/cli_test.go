@@ -64,7 +64,7 @@ func kubeconfig(t *testing.T, config *rest.Config, namespace string) string {
 }
 
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"", "test", "test schedule", "test run", "test logs", "test status", "test list", "test wait", "test cancel", "test retry", "test delete", "version", "options"} {
+	for _, command := range []string{"", "test", "test schedule", "test run", "test logs", "test status", "test list", "test wait", "test cancel", "test retry", "test delete", "test report", "version", "options"} {
 		t.Run("kctrl "+command, func(t *testing.T) {
 			args := strings.Fields(command)
 			if command != "options" {
@@ -156,6 +156,8 @@ func TestUsageErrors(t *testing.T) {
 		{"canceling nothing", "test cancel", "error: the name of a run is missing"},
 		{"deleting nothing", "test delete", "error: the name of a run is missing"},
 		{"retrying two", "test retry a b", "error: 2 names are given, must be one"},
+		{"a report to nowhere", "test report a", "error: name at least one file with --junit, --json or --html"},
+		{"two reports in one file", "test report a --junit - --json -", `error: two formats are to be written to "-"`},
 		{"a list of one", "test list a", `error: unexpected argument "a"`},
 		{"status of two", "test status a b", "error: 2 names are given"},
 		{"a name and a list", "test status a -A", "error: a name can't be given together with"},
