@@ -19,6 +19,8 @@ type ending struct {
 	skipped string
 	// first is the first failure of a case, or of what the script deferred.
 	first *vm.Error
+	// last is a line about the last request of the script.
+	last string
 }
 
 // verdict is the error that the verdict is made of: the first failure, unless the script ended in a way that says
@@ -47,8 +49,12 @@ func (e ending) traceback(err error) string {
 	if panicked, ok := errors.AsType[*panicError](err); ok {
 		return panicked.stack
 	}
-	if failed, ok := errors.AsType[*vm.Error](err); ok && (e.first == nil || failed.Error() != e.first.Error()) {
-		return failed.Traceback
+	failed, ok := errors.AsType[*vm.Error](err)
+	if !ok || e.first != nil && failed.Error() == e.first.Error() {
+		return ""
 	}
-	return ""
+	if e.last != "" {
+		return "last: " + e.last + "\n" + failed.Traceback
+	}
+	return failed.Traceback
 }

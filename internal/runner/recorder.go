@@ -38,6 +38,9 @@ func (r *recorder) Record(c test.Case) {
 	}
 }
 
+// Attach keeps nothing so far: there is no place yet where it would outlive the run.
+func (r *recorder) Attach(test.Attachment) {}
+
 // soFar returns the cases recorded so far. What it returns is not changed by later ones.
 func (r *recorder) soFar() contract.Progress {
 	r.mu.Lock()

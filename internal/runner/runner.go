@@ -108,6 +108,7 @@ func run(ctx context.Context, o Options, given secrets, cases *recorder) (ending
 	if stuck := finish(limited, machine, drivers.Test); stuck != nil {
 		_, _ = fmt.Fprintf(o.Output, "cleaning up: %v\n", stuck)
 	}
+	ended.last = drivers.Test.LastRequest()
 	if ended.first == nil && err == nil {
 		ended.first = drivers.Test.Failure()
 	}

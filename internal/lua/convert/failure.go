@@ -66,8 +66,12 @@ type Outcome struct {
 // catch that.
 type Protector func(ctx context.Context, L *lua.LState, function lua.LValue, args []lua.LValue) Outcome
 
-// protectorKey is where the registry of a VM keeps its Protector.
-const protectorKey = "topas.protector"
+// Where the registry of a VM keeps its Protector, its function for SourceLine, and the last request.
+const (
+	protectorKey = "topas.protector"
+	sourceKey    = "topas.source"
+	requestKey   = "topas.request"
+)
 
 // SetProtector is called by the VM that has the state.
 func SetProtector(L *lua.LState, p Protector) {
@@ -78,4 +82,24 @@ func SetProtector(L *lua.LState, p Protector) {
 func Protect(ctx context.Context, L *lua.LState, function lua.LValue, args ...lua.LValue) Outcome {
 	protector := L.G.Registry.RawGetString(protectorKey).(*lua.LUserData).Value.(Protector)
 	return protector(ctx, L, function, args)
+}
+
+// SetSource is called by the VM that has the state: with a function that returns a line of a file that was loaded.
+func SetSource(L *lua.LState, line func(file string, line int) string) {
+	L.G.Registry.RawSetString(sourceKey, &lua.LUserData{Value: line, Metatable: lua.LNil})
+}
+
+// SourceLine returns a line of the script or a file that it requires, "" if there is no such line.
+func SourceLine(L *lua.LState, file string, line int) string {
+	return L.G.Registry.RawGetString(sourceKey).(*lua.LUserData).Value.(func(string, int) string)(file, line)
+}
+
+// NoteRequest keeps a line about the last request of the script, for what fails after it.
+func NoteRequest(L *lua.LState, text string) {
+	L.G.Registry.RawSetString(requestKey, lua.LString(text))
+}
+
+// LastRequest returns what was noted last, "" for nothing.
+func LastRequest(L *lua.LState) string {
+	return lua.LVAsString(L.G.Registry.RawGetString(requestKey))
 }

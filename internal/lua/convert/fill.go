@@ -40,6 +40,8 @@ func fill(path string, value lua.LValue, target reflect.Value) error {
 	return fillScalar(path, value, target)
 }
 
+const wantDuration = `a duration such as "500ms", "60s" or "5m"`
+
 func wrong(path, want string, value lua.LValue) error {
 	return fmt.Errorf("option %q: want %s, got %s", path, want, given(value))
 }
@@ -54,14 +56,13 @@ func fillLuaValue(path string, value lua.LValue, target reflect.Value) error {
 }
 
 func fillDuration(path string, value lua.LValue, target reflect.Value) error {
-	const want = `a duration such as "500ms", "60s" or "5m"`
 	text, ok := value.(lua.LString)
 	if !ok {
-		return wrong(path, want, value)
+		return wrong(path, wantDuration, value)
 	}
 	duration, err := time.ParseDuration(string(text))
 	if err != nil || duration < 0 {
-		return wrong(path, want, value)
+		return wrong(path, wantDuration, value)
 	}
 	target.SetInt(int64(duration))
 	return nil

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -52,6 +53,15 @@ func CheckOptions(L *lua.LState, n int, into any) {
 	if err := Options(table, into); err != nil {
 		L.ArgError(n, err.Error())
 	}
+}
+
+// CheckDuration returns the argument n of the running call, which has to be a duration such as "60s".
+func CheckDuration(L *lua.LState, n int) time.Duration {
+	duration, err := time.ParseDuration(L.CheckString(n))
+	if err != nil || duration < 0 {
+		L.ArgError(n, fmt.Sprintf("want %s, got %q", wantDuration, L.CheckString(n)))
+	}
+	return duration
 }
 
 // option is a field of a struct that is filled from an option.

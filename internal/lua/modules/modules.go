@@ -12,10 +12,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/topas-dev/topas/internal/lua/modules/db"
+	"github.com/topas-dev/topas/internal/lua/modules/json"
 	"github.com/topas-dev/topas/internal/lua/modules/net"
 	"github.com/topas-dev/topas/internal/lua/modules/postman"
 	"github.com/topas-dev/topas/internal/lua/modules/sut"
 	"github.com/topas-dev/topas/internal/lua/modules/test"
+	"github.com/topas-dev/topas/internal/lua/modules/time"
 )
 
 // Drivers are what the modules of one VM work with. All are needed.
@@ -37,9 +39,11 @@ type Drivers struct {
 func Loaders(d Drivers) map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"db":      db.New(d.DB).Loader,
+		"json":    json.Loader,
 		"net":     net.New(d.Net).Loader,
 		"postman": postman.New(postman.Config{Driver: d.Postman, Files: d.Files, Output: d.Output}).Loader,
 		"sut":     sut.New(d.SUT).Loader,
 		"test":    d.Test.Loader,
+		"time":    time.Loader,
 	}
 }

@@ -20,8 +20,19 @@ const maxSource = 256 * 1024
 
 // compileFile makes a function of a file's content.
 func (vm *VM) compileFile(L *lua.LState, name string, source []byte) (*lua.LFunction, *Error) {
-	vm.chunks[name] = true
+	vm.chunks[name] = append([]byte{}, source...)
 	return compile(L, name, withoutShebang(source))
+}
+
+// sourceLine is the source of a line that was compiled.
+func (vm *VM) sourceLine(file string, line int) string {
+	n := 0
+	for text := range bytes.Lines(vm.chunks[file]) {
+		if n++; n == line {
+			return string(text)
+		}
+	}
+	return ""
 }
 
 // compile makes a function of source text. What would take the whole process down while it is compiled is refused.

@@ -59,7 +59,7 @@ func (vm *VM) splitPosition(text string, raised position) (position, string) {
 		return raised, strings.TrimLeft(rest, " ")
 	}
 	match := leadingPosition.FindStringSubmatch(text)
-	if match == nil || !vm.chunks[match[1]] {
+	if match == nil || vm.chunks[match[1]] == nil {
 		return raised, strings.TrimLeft(text, " ")
 	}
 	line, err := strconv.Atoi(match[2])

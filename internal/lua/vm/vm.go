@@ -60,8 +60,8 @@ type VM struct {
 	loaded map[string]lua.LValue
 	// loading are the names of the files being loaded, the first one that was required first.
 	loading []string
-	// chunks are the names of all chunks, to tell a position at the front of a message from other text.
-	chunks map[string]bool
+	// chunks are the sources of all files by their names, which tell a position at the front of a message from other text.
+	chunks map[string][]byte
 
 	// calls are the running protected calls, and resumed the number of running coroutines: both nest on Go's stack.
 	calls   map[*lua.LState]*lua.LState
@@ -85,7 +85,7 @@ func New(config Config) *VM {
 	vm := &VM{
 		config: config,
 		loaded: map[string]lua.LValue{},
-		chunks: map[string]bool{},
+		chunks: map[string][]byte{},
 		calls:  map[*lua.LState]*lua.LState{},
 		state: lua.NewState(lua.Options{
 			SkipOpenLibs:        true,
@@ -98,6 +98,7 @@ func New(config Config) *VM {
 	}
 	vm.openLibraries()
 	convert.SetProtector(vm.state, vm.protect)
+	convert.SetSource(vm.state, vm.sourceLine)
 	return vm
 }
 

@@ -40,9 +40,17 @@ func (m *Module) grpc(L *lua.LState) int {
 		L.ArgError(3, err.Error())
 	}
 
+	started := time.Now()
 	reply, err := m.driver.Invoke(L.Context(), call)
 	var refused *driver.StatusError
-	if errors.As(err, &refused) && options.Raise != nil && !*options.Raise {
+	answer := "no answer"
+	if errors.As(err, &refused) {
+		answer = refused.Reply.StatusName
+	} else if err == nil {
+		answer = reply.StatusName
+	}
+	note(L, "gRPC "+call.Target+" "+call.Method, answer, started)
+	if refused != nil && options.Raise != nil && !*options.Raise {
 		L.Push(lua.LNil)
 		L.Push(callInfo(L, refused.Reply))
 		return 2

@@ -59,15 +59,23 @@ func (m *Module) request(L *lua.LState, method string, n int) int {
 	if err != nil {
 		L.ArgError(n+1, err.Error())
 	}
+	started := time.Now()
 	response, err := m.driver.Do(L.Context(), *request)
 	if err != nil {
+		note(L, method+" "+target, "no answer", started)
 		convert.Raise(L, err)
 	}
+	note(L, method+" "+target, strconv.Itoa(response.Code), started)
 	if options.Raise && response.Code >= http.StatusBadRequest {
 		convert.Raise(L, fmt.Errorf("%s %s: %s: %s", method, target, response.Status, excerpt(response.Body)))
 	}
 	L.Push(newResponse(L, response))
 	return 1
+}
+
+// note keeps what became of a request, for what fails after it.
+func note(L *lua.LState, request, answer string, started time.Time) {
+	convert.NoteRequest(L, fmt.Sprintf("%s -> %s in %s", request, answer, time.Since(started).Round(time.Millisecond)))
 }
 
 func (o *httpOptions) request(method, target string) (*driver.Request, error) {

@@ -21,6 +21,8 @@ import (
 type frame struct {
 	parent *frame
 	name   string
+	// tags are its own and those of the cases around it.
+	tags []string
 	// deferred are called at its end, the last one first.
 	deferred []call
 	// skip is the reason that test.skip was given.
@@ -40,6 +42,7 @@ type call struct {
 }
 
 type caseOptions struct {
+	Tags     any           `lua:"tags"`
 	Timeout  time.Duration `lua:"timeout"`
 	Retries  int           `lua:"retries"`
 	Skip     any           `lua:"skip"`
@@ -58,6 +61,9 @@ func (m *Module) testCase(L *lua.LState) int {
 		body = 3
 	}
 	function := L.CheckFunction(body)
+	if m.probing > 0 {
+		L.RaiseError("test.case can't be called inside of test.eventually: put the case around it")
+	}
 	if options.Retries < 0 {
 		L.ArgError(2, fmt.Sprintf("retries is %d, must be 0 or more", options.Retries))
 	}
@@ -83,13 +89,18 @@ func (m *Module) run(L *lua.LState, name string, o caseOptions, body call) lua.L
 	if m.current != m.root {
 		name = m.current.name + "/" + name
 	}
-	if reason, skip := skipOption(L, o.Skip); skip {
+	tags := m.tagsOf(L, o.Tags)
+	reason, skip := skipOption(L, o.Skip)
+	if !skip {
+		reason, skip = m.deselected(tags)
+	}
+	if skip {
 		m.ended(Case{Name: name, State: Skipped, Message: reason})
 		return lua.LNil
 	}
 	for attempt := 1; ; attempt++ {
 		again := attempt <= o.Retries
-		c, outcome, pending := m.attempt(L, name, o.Timeout, again, body)
+		c, outcome, pending := m.attempt(L, &frame{parent: m.current, name: name, tags: tags, held: again}, o.Timeout, body)
 		if again && c.State == Failed && L.Context().Err() == nil {
 			m.log("RETRY", c, fmt.Sprintf("attempt %d of %d", attempt, o.Retries+1))
 			continue
@@ -124,9 +135,9 @@ func (m *Module) result(L *lua.LState, c Case, outcome convert.Outcome, required
 }
 
 // attempt runs a case once. The cases inside of it that wait for what becomes of it are pending.
-func (m *Module) attempt(L *lua.LState, name string, timeout time.Duration, held bool, body call) (Case, convert.Outcome, []Case) {
-	f := &frame{parent: m.current, name: name, held: held}
-	started := time.Now()
+func (m *Module) attempt(L *lua.LState, f *frame, timeout time.Duration, body call) (Case, convert.Outcome, []Case) {
+	started, before := time.Now(), convert.LastRequest(L)
+	convert.NoteRequest(L, "")
 	m.current = f
 	ctx, cancel := limited(L.Context(), timeout)
 	outcome := convert.Protect(ctx, L, body.function, body.args...)
@@ -136,10 +147,17 @@ func (m *Module) attempt(L *lua.LState, name string, timeout time.Duration, held
 	if outcome.Failure != nil && !f.skippedBy(outcome) {
 		f.failures = append(f.failures, outcome.Failure)
 	}
+	last := convert.LastRequest(L)
 	m.cleanUp(L, f)
 	m.current = f.parent
 	c := f.ended()
 	c.Duration = time.Since(started)
+	if len(f.failures) > 0 && last != "" {
+		c.Message += "\nlast: " + last
+	}
+	if last == "" {
+		convert.NoteRequest(L, before)
+	}
 	return c, outcome, f.pending
 }
 

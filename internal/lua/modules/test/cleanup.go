@@ -46,22 +46,19 @@ func (m *Module) callLast(L *lua.LState, f *frame) {
 	failure := *outcome.Failure
 	failure.Message = "cleanup: " + failure.Message
 	f.failures = append(f.failures, &failure)
+	if f == m.root {
+		m.failed(&failure)
+	}
 }
 
 // Finish is called by the runner when the script is over, however it ended, and calls what the script itself deferred.
 func (m *Module) Finish(L *lua.LState) int {
-	m.current = m.root
+	m.current, m.last = m.root, convert.LastRequest(L)
 	for len(m.root.deferred) > 0 && L.Context().Err() == nil {
 		m.callLast(L, m.root)
 	}
 	if left := len(m.root.deferred); left > 0 {
-		_, _ = fmt.Fprintf(m.config.Output, "%d of the deferred functions were not called: the time for cleaning up is over\n", left)
-	}
-	for _, failure := range m.root.failures {
-		m.logFailure(failure)
-		if m.first == nil {
-			m.first = failure
-		}
+		m.write(fmt.Sprintf("%d of the deferred functions were not called: the time for cleaning up is over\n", left))
 	}
 	return 0
 }

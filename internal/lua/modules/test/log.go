@@ -33,11 +33,7 @@ func (m *Module) log(word string, c Case, remark string) {
 		text.WriteString(indented(c.Message))
 		text.WriteString(callers(c.first))
 	}
-	_, _ = m.config.Output.Write([]byte(text.String()))
-}
-
-func (m *Module) logFailure(failure *convert.Failure) {
-	_, _ = m.config.Output.Write([]byte("FAIL\n" + indented(failure.Error()) + callers(failure)))
+	m.write(text.String())
 }
 
 func indented(text string) string {

@@ -41,9 +41,10 @@ type Case struct {
 	first *convert.Failure
 }
 
-// Recorder takes the cases as they end.
+// Recorder takes the cases as they end, and what is attached to them.
 type Recorder interface {
 	Record(c Case)
+	Attach(a Attachment)
 }
 
 // Config says what a Module works with. All fields but Params are needed.
@@ -64,8 +65,16 @@ type Module struct {
 	root, current *frame
 	// first is the failure that comes before all others.
 	first *convert.Failure
-	// format is Lua's string.format.
-	format lua.LValue
+	// last is the last request of the script, before it cleaned up.
+	last string
+	// probing is how many calls of eventually are going on inside of each other.
+	probing int
+	// attached is how many bytes were.
+	attached int
+
+	// format and find are Lua's string.format and string.find, and metatable is that of expectations.
+	format, find lua.LValue
+	metatable    *lua.LTable
 }
 
 // New returns a module.
@@ -77,25 +86,41 @@ func New(c Config) *Module {
 // Loader is the module's loader for require:
 //
 //	test.case(name, [opts,] fn) --> true, false, or nil for a case that was skipped
-//	-- opts: timeout, retries, skip = bool|reason, required, each = {row, ...}; fn(row, i)
+//	-- opts: tags, timeout, retries, skip = bool|reason, required, each = {row, ...}; fn(row, i)
 //	test.defer(fn, ...)                 -- is called at the end of the case, or of the script; the last one first
 //	test.skip([reason])  test.fail(format, ...)
+//	test.eventually(fn [, "30s" | { timeout, interval }]) --> what fn returns
+//	test.expect(value [, label])  test.soft(value [, label])
+//	-- :eq :covers :contains :matches :ok :is_nil :type :lt :le :gt :ge :len :raises; .no negates
 //	test.param(name [, default])  test.secret("name/key")
+//	test.attach(name, data [, { type }])  test.log.debug|info|warn|error(format, ...)  test.sleep("2s")
 func (m *Module) Loader(L *lua.LState) int {
-	m.format = L.GetField(L.GetGlobal("string"), "format")
-	L.Push(L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"case":   m.testCase,
-		"defer":  m.deferCall,
-		"fail":   m.fail,
-		"param":  m.param,
-		"secret": m.secret,
-		"skip":   m.skip,
-	}))
+	text := L.GetGlobal("string")
+	m.format, m.find = L.GetField(text, "format"), L.GetField(text, "find")
+	m.metatable = m.newMatchers(L)
+	table := L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"attach":     m.attach,
+		"case":       m.testCase,
+		"defer":      m.deferCall,
+		"eventually": m.eventually,
+		"expect":     m.expect(false),
+		"fail":       m.fail,
+		"param":      m.param,
+		"secret":     m.secret,
+		"skip":       m.skip,
+		"sleep":      m.sleep,
+		"soft":       m.expect(true),
+	})
+	table.RawSetString("log", m.logFunctions(L))
+	L.Push(table)
 	return 1
 }
 
 // Failure is the first failure of a case, or of the script where it went on; nil if there is none.
 func (m *Module) Failure() *convert.Failure { return m.first }
+
+// LastRequest is a line about the last request of the script, "" if it made none. It is known after Finish.
+func (m *Module) LastRequest() string { return m.last }
 
 // Skipped tells whether the script ended by test.skip outside of a case, given how it ended.
 func (m *Module) Skipped(ended *convert.Failure) bool {

@@ -26,6 +26,8 @@ type recorded []Case
 
 func (r *recorded) Record(c Case) { *r = append(*r, c) }
 
+func (r *recorded) Attach(Attachment) {}
+
 // ended is what there is to see of a script.
 type ended struct {
 	cases recorded
@@ -39,10 +41,15 @@ var durations = regexp.MustCompile(`\((\d+(\.\d+)?m?s)\)`)
 // run runs a script, and then what it deferred in a context of its own.
 func run(ctx context.Context, t *testing.T, script string) ended {
 	t.Helper()
+	return runWith(ctx, t, map[string]string{"USERS": "10"}, script)
+}
+
+func runWith(ctx context.Context, t *testing.T, params map[string]string, script string) ended {
+	t.Helper()
 	var got ended
 	var log bytes.Buffer
 	module := New(Config{
-		Recorder: &got.cases, Output: &log, Params: map[string]string{"USERS": "10"},
+		Recorder: &got.cases, Output: &log, Params: params,
 		Secret: func(name string) (string, error) {
 			if name != "login/password" {
 				return "", errors.New("no such secret")
@@ -322,6 +329,17 @@ func TestWrongArguments(t *testing.T) {
 		{"a parameter with a name that is similar", "test.param('USER')", `parameter "USER" is not given, and has no default: did you mean "USERS"?`},
 		{"a parameter that there is not", "test.param('x')", `parameter "x" is not given, and has no default: the run has USERS`},
 		{"a secret that there is not", "test.secret('x')", "no such secret"},
+		{"an unknown matcher", "test.expect(1):equals(1)", `expect has no matcher "equals": it has contains, covers, eq,`},
+		{"a misspelt matcher", "test.expect(1):contain(1)", `expect has no matcher "contain": did you mean "contains"?`},
+		{"a dot in place of the colon", "test.expect(1).eq(1)", "eq is called with a colon: test.expect(value):eq(...)"},
+		{"nothing to compare with", "test.expect(1):eq()", "bad argument #2 to eq (value expected)"},
+		{"a type that there is not", "test.expect(1):type('list')", `there is no type "list"`},
+		{"an order of tables", "test.expect(1):lt({})", "want a number or a string, got a table"},
+		{"an unknown option of eventually", "test.eventually(print, { every = '1s' })", `unknown option "every": known are "interval", "timeout"`},
+		{"no time", "test.eventually(print, '0s')", "bad argument #2 to eventually (timeout is 0s, must be more)"},
+		{"a duration that is none", "test.sleep('soon')", `want a duration such as "500ms", "60s" or "5m", got "soon"`},
+		{"a tag with a comma", "test.case('x', { tags = 'a,b' }, print)", `option "tags": want a name or a list of names`},
+		{"something that can't be attached", "test.attach('x', { f = print })", "f: a function can't be used as a value"},
 		{"no function to defer", "test.defer('x')", "bad argument #1 to defer (function expected, got string)"},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
