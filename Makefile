@@ -115,6 +115,12 @@ $(BUILD)/newman/.installed: internal/driver/postman/newman/package.json internal
 
 ##@ Benchmarks
 
+.PHONY: bench
+bench: ## Run all benchmarks, one after the other; nothing else should use the machine.
+	$(MAKE) bench-app
+	$(MAKE) bench-queue
+	$(MAKE) bench-latency
+
 .PHONY: bench-app
 bench-app: envtest manager ## Measure what 50 and 200 Apps cost the manager; the last line is JSON.
 	go build -o $(BUILD)/bench-app ./test/bench/app
