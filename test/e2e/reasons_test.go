@@ -42,11 +42,12 @@ func TestReasons(t *testing.T) {
 		wantMessage            []string
 	}{
 		{
-			name: "passes", reason: "it is seen to run before it passes", script: "print('begun')\nlocal begun = os.time()\nwhile os.time() - begun < 4 do end\n",
+			name: "passes", reason: "it is seen to run before it passes", script: untilOpen,
 			happens: func(t *testing.T, run *topasv1alpha1.TestRun) {
 				if run.Status.Reason != topasv1alpha1.ReasonRunning {
 					t.Errorf("a run that runs is %s", describeRun(run))
 				}
+				openGate(t, ns)
 			},
 			wantState: topasv1alpha1.TestRunPassed, wantReason: topasv1alpha1.ReasonPassed,
 		},
@@ -78,12 +79,10 @@ func TestReasons(t *testing.T) {
 			wantMessage: []string{"did not start within 30s", `configmap "no-colors" not found`},
 		},
 		{
-			name: "no-server", reason: "a runner that does not reach the API server has failed itself",
-			change: template(topasv1alpha1.PodTemplate{Env: []corev1.EnvVar{
-				{Name: "KUBERNETES_SERVICE_HOST", Value: "127.0.0.1"}, {Name: "KUBERNETES_SERVICE_PORT", Value: "1"},
-			}}),
+			name: "no-rights", reason: "a runner that may not read its App has failed itself",
+			change:    template(topasv1alpha1.PodTemplate{ServiceAccountName: "default"}),
 			wantState: topasv1alpha1.TestRunError, wantReason: topasv1alpha1.ReasonRunnerCrashed,
-			wantMessage: []string{"127.0.0.1:1"},
+			wantMessage: []string{"forbidden", `"system:serviceaccount:` + ns + `:default"`},
 		},
 		{
 			name: "quota", reason: "a Pod that the namespace has no room for is tried until the start deadline",
