@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -84,11 +85,31 @@ func (f *Factory) explainStatus(err error, status metav1.Status) string {
 		return explainInvalid(status.Details)
 	case apierrors.IsAlreadyExists(err) && status.Details != nil:
 		return fmt.Sprintf("%q exists already: choose another --name, or leave it out for a new one", status.Details.Name)
+	case apierrors.IsForbidden(err):
+		return explainForbidden(status.Message)
 	case apierrors.IsUnauthorized(err):
 		server, source := f.target()
 		return fmt.Sprintf("the cluster at %s does not accept your credentials\n%s", server, source)
 	}
 	return err.Error()
+}
+
+// forbidden is how the API server says that the rights of a user do not suffice.
+var forbidden = regexp.MustCompile(`User "(.*)" cannot (\S+) resource "(\S+)" in API group "(\S*)"(?: in the namespace "(\S+)"| at the cluster scope)`)
+
+// explainForbidden names the right that is missing as a Role would give it.
+func explainForbidden(message string) string {
+	parts := forbidden.FindStringSubmatch(message)
+	if parts == nil {
+		return message
+	}
+	user, verb, resource, group, namespace := parts[1], parts[2], parts[3], parts[4], parts[5]
+	where, kind := "in all namespaces", "ClusterRole"
+	if namespace != "" {
+		where, kind = fmt.Sprintf("in namespace %q", namespace), "Role"
+	}
+	return fmt.Sprintf("you (%s) have no right to %s %s %s\nAsk for a %s with: apiGroups: [%q], resources: [%q], verbs: [%q]",
+		user, verb, resource, where, kind, group, resource, verb)
 }
 
 // isMissingKind tells a kind that the server does not know from an object that is not there.

@@ -52,8 +52,8 @@ func NewFactory(program string, streams genericiooptions.IOStreams) *Factory {
 // Clients are the ways to one cluster.
 type Clients struct {
 	client.WithWatch
-	// Core reads the logs of Pods.
-	Core corev1client.PodsGetter
+	// Core reads the logs of Pods, and what has no kind.
+	Core *corev1client.CoreV1Client
 	// Namespace is the one that was asked for, or the current one.
 	Namespace string
 }

@@ -29,7 +29,8 @@ const (
 // runNotFoundError names a run that is not there, and some that are.
 type runNotFoundError struct {
 	name, namespace string
-	recent          []string
+	// near are names like the one that was given, recent those of the newest runs.
+	near, recent []string
 }
 
 func (e runNotFoundError) Error() string {
@@ -37,10 +38,13 @@ func (e runNotFoundError) Error() string {
 	if e.name == latest {
 		what = fmt.Sprintf("there is no testrun in namespace %q", e.namespace)
 	}
-	if len(e.recent) == 0 {
-		return what + "\nChoose another namespace with -n; 'test status -A' lists the runs of all of them"
+	switch {
+	case len(e.near) > 0:
+		return fmt.Sprintf("%s: did you mean %s?", what, strings.Join(e.near, " or "))
+	case len(e.recent) > 0:
+		return fmt.Sprintf("%s\nThe most recent ones are: %s\nChoose another namespace with -n", what, strings.Join(e.recent, ", "))
 	}
-	return fmt.Sprintf("%s\nThe most recent ones are: %s\nChoose another namespace with -n", what, strings.Join(e.recent, ", "))
+	return what + "\nChoose another namespace with -n; 'test status -A' lists the runs of all of them"
 }
 
 // run returns the run of that name, or a runNotFoundError.
@@ -58,7 +62,7 @@ func (c *Clients) run(ctx context.Context, name string) (*v1alpha1.TestRun, erro
 	run := &v1alpha1.TestRun{}
 	err := c.Get(ctx, client.ObjectKey{Namespace: c.Namespace, Name: name}, run)
 	if status, ok := err.(apierrors.APIStatus); ok && apierrors.IsNotFound(err) && !isMissingKind(status.Status()) {
-		return nil, runNotFoundError{name: name, namespace: c.Namespace, recent: c.recentNames(ctx)}
+		return nil, c.runNotFound(ctx, name)
 	}
 	if err != nil {
 		return nil, err
@@ -94,15 +98,17 @@ func (c *Clients) runs(ctx context.Context, opts *client.ListOptions) (*v1alpha1
 	return all, nil
 }
 
-// recentNames helps to explain an error, so it has none of its own.
-func (c *Clients) recentNames(ctx context.Context) []string {
+// runNotFound explains an error, so that it does without the names when these can't be had.
+func (c *Clients) runNotFound(ctx context.Context, name string) error {
+	e := runNotFoundError{name: name, namespace: c.Namespace}
 	runs, err := c.runs(ctx, &client.ListOptions{Namespace: c.Namespace})
 	if err != nil {
-		return nil
+		return e
 	}
-	var names []string
-	for _, run := range runs.Items[:min(len(runs.Items), suggestions)] {
-		names = append(names, run.Name)
+	var all []string
+	for _, run := range runs.Items {
+		all = append(all, run.Name)
 	}
-	return names
+	e.near, e.recent = near(name, all), all[:min(len(all), suggestions)]
+	return e
 }

@@ -7,16 +7,11 @@ package cli
 
 import (
 	"fmt"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -80,131 +75,5 @@ func TestStatusOfRecentRuns(t *testing.T) {
 	all := call(t.Context(), "", "test", "status", "-A")
 	if !strings.HasPrefix(all.Stdout, "NAMESPACE") || strings.Count(all.Stdout, namespace) != 3 {
 		t.Errorf("list of all namespaces:\n%s", all.Stdout)
-	}
-}
-
-func TestErrorsSayWhatToDo(t *testing.T) {
-	server := kube.Start(t)
-	namespace, empty := server.NewNamespace(t), server.NewNamespace(t)
-	makeRun(t, server.Client, namespace, "there", v1alpha1.TestRunStatus{})
-	good := kubeconfig(t, server.Config, namespace)
-	dead := kubeconfig(t, &rest.Config{Host: "http://127.0.0.1:1"}, namespace)
-	bareHost := withoutTopas(t, server.Config)
-	bare := kubeconfig(t, &rest.Config{Host: bareHost}, namespace)
-	missing := filepath.Join(t.TempDir(), "missing")
-
-	for _, tc := range []struct {
-		reason, kubeconfig, args, want string
-	}{
-		{
-			"a run that is not there", good, "test status nope",
-			fmt.Sprintf("error: testrun \"nope\" is not there in namespace %q\nThe most recent ones are: there\nChoose another namespace with -n\n", namespace),
-		},
-		{
-			"the log of a run that is not there", good, "test logs -f nope",
-			fmt.Sprintf("error: testrun \"nope\" is not there in namespace %q\nThe most recent ones are: there\nChoose another namespace with -n\n", namespace),
-		},
-		{
-			"the latest of none", good, "test status @latest -n " + empty,
-			fmt.Sprintf("error: there is no testrun in namespace %q\nChoose another namespace with -n; 'test status -A' lists the runs of all of them\n", empty),
-		},
-		{
-			"a namespace that is not there", good, "test schedule --app a --git https://h/r --git-path p -n nowhere",
-			"error: namespace \"nowhere\" does not exist: choose another with -n, or make it with kubectl create namespace nowhere\n",
-		},
-		{
-			"a cluster that is down", dead, "test status",
-			"error: the cluster at http://127.0.0.1:1 can't be reached: dial tcp 127.0.0.1:1: connect: connection refused\n" +
-				"It is the context \"test\" of " + dead + ": is the cluster up, and is it the right one?\n",
-		},
-		{
-			"a cluster without TOPAS", bare, "test status",
-			"error: TOPAS is not installed in the cluster at HOST: run make deploy\n",
-		},
-		{
-			"a run in a cluster without TOPAS", bare, "test status nope",
-			"error: TOPAS is not installed in the cluster at HOST: run make deploy\n",
-		},
-		{
-			"scheduling in a cluster without TOPAS", bare, "test schedule --app a --git https://h/r --git-path p",
-			"error: TOPAS is not installed in the cluster at HOST: run make deploy\n",
-		},
-		{
-			"no kubeconfig", missing, "test status",
-			"error: the cluster at http://localhost:8080 can't be reached: ",
-		},
-		{
-			"a kubeconfig that is named and not there", good, "test status --kubeconfig " + missing,
-			"error: reading the kubeconfig: stat " + missing + ": no such file or directory\n",
-		},
-		{
-			"a context that is not there", good, "test status --context other",
-			"error: reading the kubeconfig: invalid configuration: context was not found for specified context: other\n",
-		},
-	} {
-		t.Run(tc.reason, func(t *testing.T) {
-			t.Setenv("KUBECONFIG", tc.kubeconfig)
-			got := call(t.Context(), "", strings.Fields(tc.args)...)
-			want := tc.want
-			if tc.kubeconfig == bare {
-				want = strings.Replace(want, "HOST", bareHost, 1)
-			}
-			if got.Code != ExitError || got.Stdout != "" {
-				t.Errorf("exit code %d, stdout %q", got.Code, got.Stdout)
-			}
-			if !strings.HasPrefix(got.Stderr, want) {
-				t.Errorf("stderr (-want +got):\n%s", cmp.Diff(want, got.Stderr))
-			}
-		})
-	}
-}
-
-// withoutTopas returns the address of the same server for callers that ask for a group which it
-// does not know.
-func withoutTopas(t *testing.T, config *rest.Config) string {
-	t.Helper()
-	target, err := url.Parse(config.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport, err := rest.TransportFor(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httptest.NewServer(&httputil.ReverseProxy{
-		Transport: transport,
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(target)
-			r.Out.URL.Path = strings.Replace(r.Out.URL.Path, "/apis/topas.dev/", "/apis/unknown.example.com/", 1)
-		},
-	})
-	t.Cleanup(proxy.Close)
-	return proxy.URL
-}
-
-func TestCompletion(t *testing.T) {
-	server := kube.Start(t)
-	namespace := server.NewNamespace(t)
-	kubeconfig(t, server.Config, namespace)
-	makeRun(t, server.Client, namespace, "upgrade", v1alpha1.TestRunStatus{State: v1alpha1.TestRunPassed})
-	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "my-app"}}
-	if err := server.Client.Create(t.Context(), app); err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range []struct{ args, want string }{
-		{"test logs ", "upgrade\tPassed my-app\n"},
-		{"test status ", "upgrade\tPassed my-app\n"},
-		{"test schedule --app ", "my-app\n"},
-		{"test status -n ", namespace + "\n"},
-	} {
-		args := append([]string{"__complete"}, strings.Split(tc.args, " ")...)
-		got := call(t.Context(), "", args...)
-		if got.Code != ExitOK || !strings.Contains(got.Stdout, tc.want) {
-			t.Errorf("completion of %q: %+v, want %q", tc.args, got, tc.want)
-		}
-	}
-	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
-	if got := call(t.Context(), "", "__complete", "test", "logs", ""); !strings.HasPrefix(got.Stdout, ":") {
-		t.Errorf("completion without a cluster: %+v, want nothing", got)
 	}
 }

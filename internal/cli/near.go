@@ -1,0 +1,57 @@
+/*
+Copyright 2026 The TOPAS Authors.
+SPDX-License-Identifier: Apache-2.0
+*/
+
+package cli
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// lettersPerTypo is how many letters of a name allow for one that is wrong.
+const lettersPerTypo = 4
+
+// near returns the names that may be meant by one that is not there, the likeliest first.
+func near(name string, names []string) []string {
+	type candidate struct {
+		name  string
+		typos int
+	}
+	var likely []candidate
+	for _, n := range names {
+		typos := distance(name, n)
+		if typos <= max(1, len(name)/lettersPerTypo) || name != "" && strings.HasPrefix(n, name) {
+			likely = append(likely, candidate{n, typos})
+		}
+	}
+	slices.SortStableFunc(likely, func(a, b candidate) int { return cmp.Compare(a.typos, b.typos) })
+	var result []string
+	for _, c := range likely[:min(len(likely), suggestions)] {
+		result = append(result, c.name)
+	}
+	return result
+}
+
+// distance is the number of letters to put in, take out or replace on the way from a to b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range b {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
