@@ -59,6 +59,8 @@ func TestTheWholePath(t *testing.T) {
 		}
 	})
 
+	t.Run("the examples of the documentation", s.runExamples)
+
 	t.Run("parameters", func(t *testing.T) {
 		var log bytes.Buffer
 		Run(t.Context(), Options{

@@ -43,6 +43,7 @@ type system struct {
 	t           *testing.T
 	environment Environment
 	kube        client.WithWatch
+	database    *postgres.Server
 }
 
 func newSystem(t *testing.T) *system {
@@ -57,7 +58,7 @@ func newSystem(t *testing.T) *system {
 	forward(t, net.JoinHostPort(echoHost, "50051"), fmt.Sprintf("127.0.0.1:%d", port))
 
 	login := map[string]string{"user": database.User, "password": database.Password, "dbname": database.Database}
-	s := &system{t: t, kube: c, environment: Environment{
+	s := &system{t: t, kube: c, database: database, environment: Environment{
 		Cluster: server.Config, Namespace: server.NewNamespace(t), App: "mock-app", Newman: newman.Dir(t),
 		Credentials: secretVolume(t, map[string]map[string]string{"ledger": login}),
 		Host: func(name string) string {

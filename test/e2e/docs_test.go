@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -59,17 +61,20 @@ func blocks(t *testing.T, language string) []block {
 }
 
 // Every Lua example of the documentation passes against the sample App, with the files of the
-// sample test beside it.
+// sample test beside it and the Secret "login".
 func TestLuaExamplesInTheDocs(t *testing.T) {
 	t.Parallel()
 	ns := namespace(t)
 	app := sampleApp(t, ns)
 	create(t, app)
+	create(t, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "login"}, StringData: map[string]string{"password": "p4ssword"},
+	})
 	untilReady(t, app)
 	for i, b := range blocks(t, "lua") {
 		t.Run(fmt.Sprintf("%s:%d", b.page, b.line), func(t *testing.T) {
 			run := testRun(ns, fmt.Sprintf("example-%d", i), b.text)
-			run.Spec.Files = sampleFiles(t)
+			run.Spec.Files, run.Spec.Secrets = sampleFiles(t), []string{"login"}
 			create(t, run)
 			untilFinished(t, run)
 			if run.Status.State != topasv1alpha1.TestRunPassed {

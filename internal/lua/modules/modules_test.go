@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -68,6 +69,34 @@ end)`)
 		"FAIL outer (TIME)\n  test.lua:12: no\n  last: POST http://frontend/orders -> 201 in TIME\n"
 	if got = regexp.MustCompile(`\b\d+m?s\b`).ReplaceAllString(got, "TIME"); got != want {
 		t.Errorf("log is\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Every function of every module, and every matcher, is on the page about them.
+func TestEveryFunctionIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/lua.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := run(t, `
+local test = require("test")
+for _, module in ipairs({ "db", "json", "net", "postman", "sut", "test", "time" }) do
+  for name in pairs(require(module)) do print(module .. "." .. name) end
+end
+for level in pairs(test.log) do print("log." .. level) end
+local ok, message = pcall(function() return test.expect(1).xxxxxxxxxxxx end)
+for name in message:match("it has (.*), and"):gmatch("[%a_]+") do print(":" .. name) end`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(names, "\n") < 50 {
+		t.Errorf("there are only %s", names)
+	}
+	for name := range strings.SplitSeq(strings.TrimSpace(names), "\n") {
+		_, short, _ := strings.Cut(name, ".")
+		if !strings.Contains(string(page), name) && !strings.Contains(string(page), "`"+short+"`") {
+			t.Errorf("docs/lua.md has nothing about %s", name)
+		}
 	}
 }
 

@@ -260,6 +260,19 @@ print("end")`,
 			reason: "the script skips itself", script: "test.skip('no database')\nprint('not reached')", err: "test.lua:2: skipped: no database",
 		},
 		{
+			reason: "a case in a coroutine, which can't yield out of it",
+			script: `
+local co = coroutine.wrap(function()
+  test.case("yields", function() coroutine.yield(1) end)
+  coroutine.yield(2)
+end)
+print(co())
+test.case("goes on", function() end)`,
+			cases: []Case{{Name: "yields", State: Failed, Message: "test.lua:4: can not yield from outside of a coroutine"}, {Name: "goes on", State: Passed}},
+			log:   "FAIL yields (TIME)\n  test.lua:4: can not yield from outside of a coroutine\n2\nPASS goes on (TIME)\n",
+			first: "Raised test.lua:4: can not yield from outside of a coroutine",
+		},
+		{
 			reason: "a name is one line", script: `test.case("two\nlines\t", function() end)`,
 			cases: []Case{{Name: "two lines ", State: Passed}}, log: "PASS two lines  (TIME)\n",
 		},
