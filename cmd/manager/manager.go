@@ -32,11 +32,10 @@ import (
 
 const (
 	leaseName = "topas-manager.topas.dev"
-	// workers is how many Apps, and how many TestRuns, are reconciled at once.
-	workers = 4
-	// Many runs that start together make half a dozen requests each; the API server's own fairness is the real limit.
-	requestsPerSecond = 100
-	requestBurst      = 200
+	// appWorkers and runWorkers are how many Apps, and how many TestRuns, are reconciled at once. A worker makes one request at a
+	// time, for which it mostly waits.
+	appWorkers = 4
+	runWorkers = 8
 	// positionInterval is often enough for a person who watches the queue. Each time, a few dozen runs are written.
 	positionInterval = 5 * time.Second
 )
@@ -50,7 +49,7 @@ func newManager(ctx context.Context, config *rest.Config, o *options) (ctrl.Mana
 		}
 	}
 	config = rest.CopyConfig(config)
-	config.QPS, config.Burst = requestsPerSecond, requestBurst
+	config.QPS = -1 // there is no limit here: the workers are few, and the API server knows best what it can take
 	objects := app.CacheByObject()
 	maps.Copy(objects, testrun.CacheByObject())
 	manager, err := ctrl.NewManager(config, ctrl.Options{
@@ -66,7 +65,7 @@ func newManager(ctx context.Context, config *rest.Config, o *options) (ctrl.Mana
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)
 	}
-	if err := app.SetupWithManager(ctx, manager, app.Options{MaxConcurrentReconciles: workers}); err != nil {
+	if err := app.SetupWithManager(ctx, manager, app.Options{MaxConcurrentReconciles: appWorkers}); err != nil {
 		return nil, err
 	}
 	if err := metrics.RegisterApps(ctrlmetrics.Registry, manager.GetClient()); err != nil {
@@ -96,7 +95,7 @@ func addTestRuns(manager ctrl.Manager, o *options) error {
 		PositionInterval: positionInterval,
 		Now:              time.Now,
 	}
-	return reconciler.SetupWithManager(manager, controller.Options{MaxConcurrentReconciles: workers})
+	return reconciler.SetupWithManager(manager, controller.Options{MaxConcurrentReconciles: runWorkers})
 }
 
 func addChecks(manager ctrl.Manager) error {
