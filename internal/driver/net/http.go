@@ -35,6 +35,8 @@ type Request struct {
 	// MaxRedirects is how many redirects are followed. With 0, the answer that redirects is returned.
 	MaxRedirects int
 	TLS          TLS
+	// Jar keeps the cookies of a run, and gives them to its requests. It may be nil.
+	Jar http.CookieJar
 }
 
 // Response is the answer to a Request, whatever its status.
@@ -67,7 +69,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL, err)
 	}
-	response, err := roundTrip(transport, request, r.MaxRedirects)
+	response, err := roundTrip(transport, request, r)
 	if err != nil {
 		return nil, c.httpError(ctx, r, request.URL, err)
 	}
@@ -109,13 +111,13 @@ func newRequest(ctx context.Context, r Request) (*http.Request, error) {
 }
 
 // roundTrip follows redirects and reads the body.
-func roundTrip(transport http.RoundTripper, request *http.Request, maxRedirects int) (*Response, error) {
-	client := http.Client{Transport: transport, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+func roundTrip(transport http.RoundTripper, request *http.Request, r Request) (*Response, error) {
+	client := http.Client{Transport: transport, Jar: r.Jar, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
 		switch {
-		case maxRedirects == 0:
+		case r.MaxRedirects == 0:
 			return http.ErrUseLastResponse
-		case len(via) > maxRedirects:
-			return fmt.Errorf("more than %d redirects", maxRedirects)
+		case len(via) > r.MaxRedirects:
+			return fmt.Errorf("more than %d redirects", r.MaxRedirects)
 		}
 		return nil
 	}}

@@ -52,6 +52,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Asked", r.Method+" "+r.URL.String())
+	w.Header().Set("X-Protocol", r.Proto)
 	w.WriteHeader(http.StatusAccepted)
 	_, _ = fmt.Fprintf(w, "%s|%s|%s|%s", r.Host, r.Header.Get("X-Id"), r.Header.Get("Authorization"), body)
 }
@@ -267,8 +268,8 @@ func TestDoTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if response.Code != http.StatusAccepted || serverName.Load() != c.want {
-				t.Errorf("status %d, server name %q, want %q", response.Code, serverName.Load(), c.want)
+			if response.Code != http.StatusAccepted || serverName.Load() != c.want || response.Headers.Get("X-Protocol") != "HTTP/2.0" {
+				t.Errorf("status %d by %s, server name %q, want %q", response.Code, response.Headers.Get("X-Protocol"), serverName.Load(), c.want)
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func Loaders(d Drivers) map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
 		"db":      db.New(d.DB).Loader,
 		"json":    json.Loader,
-		"net":     net.New(d.Net).Loader,
+		"net":     net.New(d.Net, d.Files).Loader,
 		"postman": postman.New(postman.Config{Driver: d.Postman, Files: d.Files, Output: d.Output}).Loader,
 		"sut":     sut.New(d.SUT).Loader,
 		"test":    d.Test.Loader,

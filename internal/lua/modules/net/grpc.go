@@ -7,7 +7,6 @@ package net
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -33,7 +32,7 @@ func (m *Module) grpc(L *lua.LState) int {
 		Target: L.CheckString(1), Method: L.CheckString(2), Metadata: options.Metadata, Timeout: options.Timeout,
 	}
 	var err error
-	if call.TLS, err = grpcTLS(options.TLS); err != nil {
+	if call.TLS, err = m.grpcTLS(options.TLS); err != nil {
 		L.ArgError(4, err.Error())
 	}
 	if call.Message, err = convert.ToGo(L.OptTable(3, L.NewTable())); err != nil {
@@ -61,27 +60,6 @@ func (m *Module) grpc(L *lua.LState) int {
 	L.Push(convert.ToLua(L, reply.Message))
 	L.Push(callInfo(L, reply))
 	return 2
-}
-
-// grpcTLS reads the option tls: true, or a table.
-func grpcTLS(option lua.LValue) (*driver.TLS, error) {
-	switch v := option.(type) {
-	case nil:
-		return nil, nil
-	case lua.LBool:
-		if v {
-			return &driver.TLS{}, nil
-		}
-		return nil, nil
-	case *lua.LTable:
-		var options tlsOptions
-		if err := convert.Options(v, &options); err != nil {
-			return nil, fmt.Errorf("option tls: %w", err)
-		}
-		tls := driver.TLS(options)
-		return &tls, nil
-	}
-	return nil, fmt.Errorf(`option "tls": want true, false or a table of options, got a %s`, option.Type())
 }
 
 func callInfo(L *lua.LState, reply *driver.Reply) lua.LValue {

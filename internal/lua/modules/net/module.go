@@ -15,6 +15,8 @@ package net
 
 import (
 	"context"
+	"net/http"
+	"net/http/cookiejar"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -28,14 +30,23 @@ type Driver interface {
 	Invoke(context.Context, driver.Call) (*driver.Reply, error)
 }
 
-// Module is the module for the VMs of one run.
-type Module struct {
-	driver Driver
+// Files reads the files of the test. A file that is not there is fs.ErrNotExist.
+type Files interface {
+	ReadFile(name string) ([]byte, error)
 }
 
-// New returns a module that uses a driver.
-func New(driver Driver) *Module {
-	return &Module{driver: driver}
+// Module is the module for the VM of one run: it keeps the run's cookies.
+type Module struct {
+	driver Driver
+	files  Files
+	jar    http.CookieJar
+}
+
+// New returns a module that uses a driver and the files of a test.
+func New(driver Driver, files Files) *Module {
+	// Only options can be wrong, and there are none.
+	jar, _ := cookiejar.New(nil)
+	return &Module{driver: driver, files: files, jar: jar}
 }
 
 // Loader makes the module's table, for require.

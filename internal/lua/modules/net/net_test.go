@@ -116,7 +116,7 @@ func run(t *testing.T, h hosts, script string) (string, error) {
 	client := driver.NewClient(h)
 	t.Cleanup(client.Close)
 	var output bytes.Buffer
-	machine := vm.New(vm.Config{Output: &output, Modules: map[string]lua.LGFunction{"net": net.New(client).Loader}})
+	machine := vm.New(vm.Config{Output: &output, Modules: map[string]lua.LGFunction{"net": net.New(client, nil).Loader}})
 	defer machine.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -41,21 +41,16 @@ type httpOptions struct {
 	Raise  bool        `lua:"raise"`
 }
 
-// tlsOptions are the option tls, of requests and calls.
-type tlsOptions struct {
-	Insecure   bool   `lua:"insecure"`
-	CA         string `lua:"ca"`
-	Cert       string `lua:"cert"`
-	Key        string `lua:"key"`
-	ServerName string `lua:"server_name"`
-}
-
 // request sends a request; its URL is the argument n, its options follow.
 func (m *Module) request(L *lua.LState, method string, n int) int {
 	target := L.CheckString(n)
 	var options httpOptions
 	convert.CheckOptions(L, n+1, &options)
 	request, err := options.request(method, target)
+	if err == nil {
+		request.Jar = m.jar
+		request.TLS, err = m.tls(options.TLS)
+	}
 	if err != nil {
 		L.ArgError(n+1, err.Error())
 	}
@@ -80,9 +75,6 @@ func note(L *lua.LState, request, answer string, started time.Time) {
 
 func (o *httpOptions) request(method, target string) (*driver.Request, error) {
 	request := &driver.Request{Method: method, URL: target, Timeout: o.Timeout, Headers: http.Header{}}
-	if o.TLS != nil {
-		request.TLS = driver.TLS(*o.TLS)
-	}
 	if o.Auth != nil {
 		request.User, request.Password = o.Auth.User, o.Auth.Password
 	}
