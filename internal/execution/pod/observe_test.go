@@ -175,6 +175,9 @@ func TestObserve(t *testing.T) {
 				ExitCode: 137, Reason: "ContainerStatusUnknown"}}),
 			unseen(contract.Result{Verdict: contract.Error, Reason: "NodeLost",
 				Message: "Pod run-1 has ended and nothing is known of its runner"})},
+		{"it was told to stop before it could listen",
+			newPod().runner(ended(2, "Error", "")), verdictSeen(contract.Result{Verdict: contract.Error, Reason: "Terminated",
+				Message: "the test was stopped from outside before it ended (exit code 2)"})},
 		{"it was deleted before it began", newPod().phase(corev1.PodFailed, "", "").runner(waitingState("ContainerCreating", "")).deleted(finished),
 			func() contract.Observation {
 				seen := unseen(contract.Result{Verdict: contract.Error, Reason: "PodDeleted",

@@ -20,6 +20,10 @@ const (
 	exitTerminated = 128 + 15
 )
 
+// exitUnheard is how a Go program ends as the first process of a container when it is told to stop before it listens to signals:
+// the signal does not end it, so that it leaves with this, without a word. A panic leaves the same code, and its words.
+const exitUnheard = 2
+
 // runnerResult is the verdict of the runner container itself.
 func runnerResult(t *corev1.ContainerStateTerminated) contract.Result {
 	result, err := contract.DecodeResult([]byte(t.Message))
@@ -64,7 +68,7 @@ func stopped(t *corev1.ContainerStateTerminated, detail string) (contract.Result
 		return contract.Result{Verdict: contract.Error, Reason: v1alpha1.ReasonStartFailed,
 			Message: withDetail("the container could not be started", detail)}, true
 	}
-	if t.ExitCode != exitKilled && t.ExitCode != exitTerminated {
+	if t.ExitCode != exitKilled && t.ExitCode != exitTerminated && (t.ExitCode != exitUnheard || t.Message != "") {
 		return contract.Result{}, false
 	}
 	return contract.Result{Verdict: contract.Error, Reason: v1alpha1.ReasonTerminated,
