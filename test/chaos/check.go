@@ -152,8 +152,8 @@ func (o *observer) compare(p *planned, executed int) []string {
 	if most := 1 + min(killed, int(p.run.Spec.Retries)); attempts > most {
 		wrong = append(wrong, fmt.Sprintf("%s had %d Pods, %d of which were deleted by chaos, want at most %d", name, attempts, killed, most))
 	}
-	if executed > attempts {
-		wrong = append(wrong, fmt.Sprintf("the script of %s was executed %d times in %d Pods", name, executed, attempts))
+	if most := min(attempts, 1+int(p.run.Spec.Retries)); executed > most {
+		wrong = append(wrong, fmt.Sprintf("the script of %s was executed %d times in %d Pods, want at most %d times", name, executed, attempts, most))
 	}
 	if judged := end.state == v1alpha1.TestRunPassed || end.state == v1alpha1.TestRunFailed; judged && executed == 0 {
 		wrong = append(wrong, fmt.Sprintf("%s ended as %v, and its script was never executed", name, end))

@@ -154,7 +154,7 @@ func TestCompare(t *testing.T) {
 			[]string{"retries had 2 Pods, 0 of which were deleted by chaos, want at most 1"}},
 		{"tried again although it may not be", "passes", passed, 2, 1, 1,
 			[]string{"passes had 2 Pods, 1 of which were deleted by chaos, want at most 1"}},
-		{"executed twice in a Pod", "passes", passed, 1, 0, 2, []string{"the script of passes was executed 2 times in 1 Pods"}},
+		{"executed twice in a Pod", "passes", passed, 1, 0, 2, []string{"the script of passes was executed 2 times in 1 Pods, want at most 1 times"}},
 		{"passed by itself", "passes", passed, 1, 0, 0, []string{"passes ended as Passed/Passed, and its script was never executed"}},
 		{"never compiled", "nocompile", verdict{v1alpha1.TestRunError, v1alpha1.ReasonCompileError}, 1, 0, 0, nil},
 		{"canceled", "canceled", stopped, 1, 0, 1, nil},
