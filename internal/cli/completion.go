@@ -55,7 +55,7 @@ func (f *Factory) completeRun(cmd *cobra.Command, args []string, word string) ([
 // completeRuns completes arguments that are names of runs.
 func (f *Factory) completeRuns(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return f.complete(cmd, func(ctx context.Context, c *Clients) ([]cobra.Completion, error) {
-		runs, err := c.runs(ctx, &client.ListOptions{Namespace: c.Namespace})
+		runs, _, err := c.newest(ctx, &client.ListOptions{Namespace: c.Namespace}, 0, dropSource)
 		if err != nil {
 			return nil, err
 		}

@@ -70,6 +70,8 @@ func (f *Factory) Clients() (*Clients, error) {
 	}
 	config = rest.CopyConfig(config)
 	config.UserAgent = "kctrl"
+	// The standard limits make a list of thousands wait. These are kubectl's.
+	config.QPS, config.Burst = 50, 300
 	config.WarningHandler = rest.NewWarningWriter(f.ErrOut, rest.WarningWriterOptions{Deduplicate: true, Color: printers.AllowsColorOutput(f.ErrOut)})
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {

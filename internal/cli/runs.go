@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,7 +51,7 @@ func (e runNotFoundError) Error() string {
 // run returns the run of that name, or a runNotFoundError.
 func (c *Clients) run(ctx context.Context, name string) (*v1alpha1.TestRun, error) {
 	if name == latest {
-		runs, err := c.runs(ctx, &client.ListOptions{Namespace: c.Namespace})
+		runs, _, err := c.newest(ctx, &client.ListOptions{Namespace: c.Namespace}, 1, dropNothing)
 		if err != nil {
 			return nil, err
 		}
@@ -70,38 +71,53 @@ func (c *Clients) run(ctx context.Context, name string) (*v1alpha1.TestRun, erro
 	return run, nil
 }
 
-// runs lists runs, the newest first.
-func (c *Clients) runs(ctx context.Context, opts *client.ListOptions) (*v1alpha1.TestRunList, error) {
-	var all *v1alpha1.TestRunList
+// newest lists the n newest runs, the newest first, and counts them all. An n of 0 is for all of them. What drop takes out of a run
+// is gone before the next page is read: thousands of scripts need more memory than a list has.
+func (c *Clients) newest(ctx context.Context, opts *client.ListOptions, n int, drop func(*v1alpha1.TestRun)) (all *v1alpha1.TestRunList, total int, err error) {
 	opts.Limit = pageSize
 	for {
 		var page v1alpha1.TestRunList
 		if err := c.List(ctx, &page, opts); err != nil {
-			return nil, err
+			return nil, 0, err
+		}
+		total += len(page.Items)
+		for i := range page.Items {
+			drop(&page.Items[i])
 		}
 		if all == nil {
-			all = &page
-		} else {
-			all.Items = append(all.Items, page.Items...)
+			all = &v1alpha1.TestRunList{TypeMeta: page.TypeMeta, ListMeta: page.ListMeta}
 		}
+		all.Items = newestOf(append(all.Items, page.Items...), n)
 		if opts.Continue = page.Continue; opts.Continue == "" {
 			break
 		}
 	}
 	all.Continue, all.RemainingItemCount = "", nil
-	slices.SortStableFunc(all.Items, func(a, b v1alpha1.TestRun) int {
-		if byTime := b.CreationTimestamp.Compare(a.CreationTimestamp.Time); byTime != 0 {
-			return byTime
-		}
-		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
+	return all, total, nil
+}
+
+// dropSource takes out what no table shows.
+func dropSource(run *v1alpha1.TestRun) {
+	run.ManagedFields, run.Spec.Script, run.Spec.Files, run.Status.CaseResults = nil, "", nil, nil
+}
+
+func dropNothing(*v1alpha1.TestRun) {}
+
+// newestOf sorts runs and leaves out all but the first n; an n of 0 is for all. What is left out is not held by what is returned.
+func newestOf(runs []v1alpha1.TestRun, n int) []v1alpha1.TestRun {
+	slices.SortStableFunc(runs, func(a, b v1alpha1.TestRun) int {
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name))
 	})
-	return all, nil
+	if n == 0 || len(runs) <= n {
+		return runs
+	}
+	return slices.Clone(runs[:n])
 }
 
 // runNotFound explains an error, so that it does without the names when these can't be had.
 func (c *Clients) runNotFound(ctx context.Context, name string) error {
 	e := runNotFoundError{name: name, namespace: c.Namespace}
-	runs, err := c.runs(ctx, &client.ListOptions{Namespace: c.Namespace})
+	runs, _, err := c.newest(ctx, &client.ListOptions{Namespace: c.Namespace}, 0, dropSource)
 	if err != nil {
 		return e
 	}

@@ -149,13 +149,13 @@ func (o *statusOptions) list(ctx context.Context, c *Clients) error {
 	if o.allNamespaces {
 		opts.Namespace = metav1.NamespaceAll
 	}
-	runs, err := c.runs(ctx, opts)
+	drop := dropSource
+	if o.printer != nil && *o.print.OutputFormat != outputName {
+		drop = dropNothing
+	}
+	runs, total, err := c.newest(ctx, opts, o.limit, drop)
 	if err != nil {
 		return err
-	}
-	total := len(runs.Items)
-	if o.limit > 0 && total > o.limit {
-		runs.Items = runs.Items[:o.limit]
 	}
 	if err := o.printList(runs); err != nil {
 		return fmt.Errorf("printing the testruns: %w", err)
