@@ -7,7 +7,6 @@ package runner
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -24,11 +23,13 @@ const (
 	minSecret = 3
 	// minEncoded is the same for values in Base64.
 	minEncoded = 6
+	// minPart is how many bytes the beginning of a value needs: messages cut long values.
+	minPart = 16
 )
 
 // redactor takes secrets out of texts. No pattern holds the end of a line.
 type redactor struct {
-	// patterns are what is taken out, by their first bytes, the longest first.
+	// patterns are what is taken out, by their first bytes.
 	patterns map[[minSecret]byte][]string
 	// beginnings are the parts of patterns that are shorter than that.
 	beginnings map[string]bool
@@ -46,9 +47,6 @@ func newRedactor(values []string) *redactor {
 		if value = strings.TrimRight(value, "\r\n"); len(value) >= minSecret {
 			r.add(minEncoded, inBase64(value)...)
 		}
-	}
-	for _, patterns := range r.patterns {
-		slices.SortFunc(patterns, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	}
 	return r
 }
@@ -96,19 +94,32 @@ type span struct{ from, to int }
 func (r *redactor) spans(text []byte) []span {
 	var found []span
 	for i := 0; i+minSecret <= len(text); i++ {
-		for _, p := range r.patterns[start(text[i:])] {
-			if len(p) > len(text)-i || string(text[i:i+len(p)]) != p {
-				continue
-			}
-			if last := len(found) - 1; last >= 0 && i < found[last].to {
-				found[last].to = max(found[last].to, i+len(p))
-			} else {
-				found = append(found, span{from: i, to: i + len(p)})
-			}
-			break
+		n := r.secretAt(text[i:])
+		if n == 0 {
+			continue
+		}
+		if last := len(found) - 1; last >= 0 && i < found[last].to {
+			found[last].to = max(found[last].to, i+n)
+		} else {
+			found = append(found, span{from: i, to: i + n})
 		}
 	}
 	return found
+}
+
+// secretAt is the length of the longest secret, or beginning of one, at the front of a text; 0 if there is none.
+func (r *redactor) secretAt(text []byte) int {
+	longest := 0
+	for _, p := range r.patterns[start(text)] {
+		n := 0
+		for n < min(len(p), len(text)) && p[n] == text[n] {
+			n++
+		}
+		if n == len(p) || n >= minPart {
+			longest = max(longest, n)
+		}
+	}
+	return longest
 }
 
 // redact returns a text without secrets.
@@ -151,10 +162,10 @@ func (w *redactingWriter) Write(data []byte) (int, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	text := append(w.kept, data...)
+	text := slices.Concat(w.kept, data)
 	spans := w.redactor.spans(text)
 	end := w.redactor.certainUpTo(text)
-	if last := len(spans) - 1; last >= 0 && spans[last].to > end {
+	for last := len(spans) - 1; last >= 0 && spans[last].to > end; last-- {
 		end, spans = min(end, spans[last].from), spans[:last]
 	}
 	w.kept = bytes.Clone(text[end:])

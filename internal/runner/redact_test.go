@@ -31,6 +31,7 @@ func TestRedact(t *testing.T) {
 		{reason: "a file is taken out line by line", values: []string{certificate}, text: "got:\n" + certificate + "MIIB8zCC AVmg\n", want: "got:\n***\n***\n***\n***\n*** AVmg\n"},
 		{reason: "lines of Windows", values: []string{"first\r\nsecond"}, text: "first second", want: "*** ***"},
 		{reason: "space around a value", values: []string{" s3cret \n"}, text: "(s3cret)", want: "(***)"},
+		{reason: "a long value that was cut", values: []string{"0123456789abcdefghij"}, text: `got "0123456789abcdefgh..." 0123456789`, want: `got "***..." 0123456789`},
 		{reason: "in JSON", values: []string{`say "hi"`}, text: `{"a":"say \"hi\""}`, want: `{"a":"***"}`},
 		{reason: "in a URL", values: []string{"p@ss word/1"}, text: "http://x/p@ss%20word%2F1?q=p%40ss+word%2F1", want: "http://x/***?q=***"},
 	} {
@@ -84,6 +85,8 @@ func TestRedactedLogIsWrittenAtOnce(t *testing.T) {
 // However a text is cut into writes, the same comes out, and nothing of a secret does.
 func FuzzRedactedWrites(f *testing.F) {
 	f.Add("s3cret", "abab", "xs3s3cretababab\ns3cre", uint64(0x5555))
+	f.Add("0123456789abcdefghij", "89abcdefghijklmnopq", "0123456789abcdefghijkl 0123456789abcdefg\n89abcdefghijklmno", uint64(0x5a5a5a5a5a5a5a5a))
+	f.Add("abb", "bbabbabbb", "abbabbab", uint64(0xffff))
 	f.Add("aaa", "aaaab", "aaaaaaaaabaaa\naa", uint64(0xffff))
 	f.Fuzz(func(t *testing.T, first, second, text string, cuts uint64) {
 		if len(text) > 1000 {

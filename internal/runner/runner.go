@@ -100,14 +100,15 @@ func run(ctx context.Context, o Options, given secrets, cases *recorder) (ending
 		// The machine is still at work, or broken. It ends with the process.
 		return ended, err
 	}
-	defer machine.Close()
 	if failed != nil && drivers.Test.Skipped(failed) {
 		ended.skipped, err = failed.Message, nil
 	}
 	ended.first = drivers.Test.Failure()
 	if stuck := finish(limited, machine, drivers.Test); stuck != nil {
 		_, _ = fmt.Fprintf(o.Output, "cleaning up: %v\n", stuck)
+		return ended, err
 	}
+	machine.Close()
 	ended.last = drivers.Test.LastRequest()
 	if ended.first == nil && err == nil {
 		ended.first = drivers.Test.Failure()

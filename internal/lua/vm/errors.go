@@ -75,7 +75,7 @@ func (vm *VM) interruption(doing *failure) *Error {
 	if errors.Is(doing.contextErr, context.DeadlineExceeded) {
 		kind, message = Timeout, "timed out"
 	}
-	if doing.cause != doing.contextErr {
+	if doing.cause != nil {
 		message = doing.cause.Error()
 	}
 	at, text := vm.splitPosition(messageOf(doing.value), doing.at)

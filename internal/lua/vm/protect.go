@@ -7,6 +7,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
@@ -26,7 +27,7 @@ type failure struct {
 	traceback string
 	// inside is the module's function that raised it, such as "net.get"; "" if it was something else.
 	inside string
-	// contextErr and cause are set if the context had ended by then.
+	// contextErr is set if the context had ended by then, and cause if something is known of why.
 	contextErr, cause error
 }
 
@@ -126,7 +127,10 @@ func (vm *VM) describe(thread *lua.LState, value lua.LValue) *failure {
 	failed := &failure{value: value, at: vm.positionOf(thread), inside: vm.runningFunction(thread)}
 	failed.traceback = vm.tracebackOf(thread)
 	if ctx := thread.Context(); ctx != nil && ctx.Err() != nil {
-		failed.contextErr, failed.cause = ctx.Err(), context.Cause(ctx)
+		failed.contextErr = ctx.Err()
+		if cause := context.Cause(ctx); !errors.Is(cause, failed.contextErr) {
+			failed.cause = cause
+		}
 		if vm.interrupted == nil {
 			vm.interrupted = failed
 		}

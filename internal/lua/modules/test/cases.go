@@ -71,7 +71,7 @@ func (m *Module) testCase(L *lua.LState) int {
 		L.Push(m.run(L, name, options, call{function: function}))
 		return 1
 	}
-	result := lua.LValue(lua.LNil)
+	result := lua.LNil
 	for i, row := range options.Each {
 		args := []lua.LValue{row, lua.LNumber(i + 1)}
 		ended := m.run(L, rowName(L, name, row, i+1), options, call{function: function, args: args})

@@ -22,6 +22,11 @@ func (m *Module) deferCall(L *lua.LState) int {
 	return 0
 }
 
+// Defer has other modules clean up: the function is called at the end of the case that runs, or of the script.
+func (m *Module) Defer(function lua.LValue) {
+	m.current.deferred = append(m.current.deferred, call{function: function})
+}
+
 // cleanUp calls what was deferred in a case. When the time of what is around the case is over, or the run was canceled,
 // that is left to what is around it: in the end to Finish, which has time for it.
 func (m *Module) cleanUp(L *lua.LState, f *frame) {
