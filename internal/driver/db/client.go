@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 )
@@ -53,7 +52,7 @@ type Options struct {
 	User, Password, Database string
 	// SSLMode is one of PostgreSQL's: disable, allow, prefer (the default), require, verify-ca or verify-full.
 	SSLMode string
-	// Timeout of connecting; 30 seconds by default.
+	// Timeout of connecting, to a server that may still have to start; 30 seconds by default.
 	Timeout time.Duration
 }
 
@@ -200,7 +199,7 @@ func (a *address) config() (*pgx.ConnConfig, error) {
 		// The error itself repeats the whole URL.
 		return nil, fmt.Errorf("%s: the port, the sslmode %q or another setting is not valid", a, a.SSLMode)
 	}
-	// Prepared statements would break when a new version of the system under test changes the schema.
+	// Nothing is prepared for the next time, see prepare.
 	config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
 	return config, nil
 }
@@ -211,27 +210,4 @@ func (a *address) String() string {
 		reached = " (" + net.JoinHostPort(a.target, strconv.Itoa(a.Port)) + ")"
 	}
 	return fmt.Sprintf("connect to database %q on %s%s as user %q", a.Database, a.Host, reached, a.User)
-}
-
-// connectError says why there is no connection, in the words of the server if it was reached.
-func (a *address) connectError(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s: %w", a, ctx.Err())
-	}
-	var refused *pgconn.PgError
-	var network *net.OpError
-	var lookup *net.DNSError
-	switch {
-	case errors.As(err, &refused) && refused.Code == "28P01":
-		return fmt.Errorf("%s: wrong password or unknown user: %s", a, refused.Message)
-	case errors.As(err, &refused):
-		return fmt.Errorf("%s: %s (SQLSTATE %s)", a, refused.Message, refused.Code)
-	case errors.As(err, &lookup) && lookup.IsNotFound:
-		return fmt.Errorf("%s: no such host: it is no database of the App, and DNS does not know it: %w", a, lookup)
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: no answer within %s", a, a.Timeout)
-	case errors.As(err, &network):
-		return fmt.Errorf("%s: %w", a, network)
-	}
-	return fmt.Errorf("%s: %w", a, err)
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"os"
@@ -135,8 +136,8 @@ func TestConnectErrors(t *testing.T) {
 				server.Database, at(server), server.User, server.User)},
 		{"the database does not exist", one, Options{Database: "nope"},
 			fmt.Sprintf(`connect to database "nope" on db (%s) as user "%s": database "nope" does not exist (SQLSTATE 3D000)`, at(server), server.User)},
-		{"nobody listens", app{"db": &dead}, Options{},
-			fmt.Sprintf(`connect to database "%s" on db (%s) as user "%s": dial tcp %s: connect: connection refused`, server.Database, at(&dead), server.User, at(&dead))},
+		{"nobody listens", app{"db": &dead}, Options{Timeout: 300 * time.Millisecond},
+			fmt.Sprintf(`connect to database "%s" on db (%s) as user "%s": not within 300ms; at last: dial tcp %s: connect: connection refused`, server.Database, at(&dead), server.User, at(&dead))},
 		{"another user needs a password", one, Options{Host: "db", User: "other"},
 			`connect: the password for user "other" on db is missing: the App has only its own user's`},
 		{"another host needs a user", one, Options{Host: "example.com"},
@@ -163,6 +164,63 @@ func TestConnectErrors(t *testing.T) {
 	}
 	if _, err := newTestClient(t, two).Connect(t.Context(), Options{}); err == nil || !strings.HasPrefix(err.Error(), "connect: host is missing, and the App has several databases: ") {
 		t.Errorf("without a host and with several databases, Connect gave %v", err)
+	}
+}
+
+// A server that has to start is waited for.
+func TestConnectWaits(t *testing.T) {
+	server := postgres.Start(t).NewDatabase(t)
+	late := *server
+	late.Port = deadPort(t)
+	client := newTestClient(t, app{"db": &late})
+	go func() {
+		time.Sleep(2 * connectInterval)
+		proxy(t, late.Port, server.Port)
+	}()
+	conn, err := client.Connect(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Query(t.Context(), "SELECT 1"); err != nil {
+		t.Error(err)
+	}
+}
+
+// proxy passes connections on.
+func proxy(t *testing.T, from, to int) {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", from))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	for {
+		in, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", to))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
+			go func() {
+				_, _ = io.Copy(pair[0], pair[1])
+				_ = pair[0].Close()
+			}()
+		}
+	}
+}
+
+func TestConnectEndsWithTheContext(t *testing.T) {
+	server := *postgres.Start(t).NewDatabase(t)
+	server.Port = deadPort(t)
+	ctx, cancel := context.WithTimeout(t.Context(), connectInterval)
+	defer cancel()
+	_, err := newTestClient(t, app{"db": &server}).Connect(ctx, Options{})
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "; at last: dial tcp ") {
+		t.Errorf("Connect gave %v", err)
 	}
 }
 
@@ -198,7 +256,7 @@ func TestQueryValues(t *testing.T) {
 		"price": 9.99, "whole": int64(42), "exact": "12345678901234567890.5", "nan": math.NaN(),
 		"jsonb": map[string]any{"a": []any{json.Number("1"), json.Number("12345678901234567890"), nil}}, "json": []any{json.Number("1")}, "scalar": "s",
 		"date": "2026-01-02", "timestamp": "2026-01-02T03:04:05.6", "timestamptz": "2026-01-02T01:04:05Z",
-		"time": "03:04:05.000000", "interval": "1 day 02:00:00",
+		"time": "03:04:05", "interval": "1 day 02:00:00",
 		"uuid": "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "bytea": []byte{1, 2}, "cidr": "10.0.0.0/8",
 		"ints": []any{int64(1), nil, int64(3)}, "texts": []any{"a", "b"}, "dates": []any{"2026-01-02"}, "numerics": []any{1.5}, "empty": []any{},
 	}}
@@ -224,6 +282,94 @@ func TestQueryArguments(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// Whatever is read can be written again, and is the same then.
+func TestValuesThatAreReadCanBeWritten(t *testing.T) {
+	conn := connect(t)
+	if _, err := conn.Exec(t.Context(), `CREATE TYPE mood AS ENUM ('sad', 'very "happy"'); CREATE TYPE pair AS (a int, b text);
+		CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE DOMAIN document AS jsonb; SET TIME ZONE 'Asia/Kolkata'`); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		kind, literal string
+		want          any
+	}{
+		{"bool", "true", true},
+		{"int2", "-32768", int64(-32768)},
+		{"int8", "9223372036854775807", int64(9223372036854775807)},
+		{"int8", "-9223372036854775808", int64(-9223372036854775808)},
+		{"oid", "4294967295", int64(4294967295)},
+		{"float4", "1.1", 1.1},
+		{"float4", "3.4028235e38", 3.4028235e38},
+		{"float8", "5e-324", 5e-324},
+		{"float8", "-Infinity", math.Inf(-1)},
+		{"numeric", "0.10", 0.1},
+		{"numeric", "123456789.123456789", "123456789.123456789"},
+		{"numeric", "1e30", "1" + strings.Repeat("0", 30)},
+		{"numeric", "Infinity", math.Inf(1)},
+		{"numeric(10,2)", "12.5", 12.5},
+		{"money", "$1,234.50", "$1,234.50"},
+		{"text", `"; \ ' ü`, `"; \ ' ü`},
+		{"text", "", ""},
+		{"char(3)", "a", "a  "},
+		{"bytea", `\x`, []byte{}},
+		{"bytea", `\x00ff5c7827`, []byte("\x00\xff\\x'")},
+		{"date", "2026-01-02", "2026-01-02"},
+		{"date", "0044-03-15 BC", "0044-03-15 BC"},
+		{"timestamp", "2026-01-02 03:04:05.678901", "2026-01-02T03:04:05.678901"},
+		{"timestamp", "infinity", "infinity"},
+		{"timestamptz", "2026-01-02 03:04:05.6+00", "2026-01-02T03:04:05.6Z"},
+		{"timestamptz", "1890-01-01 00:00:00+00", "1890-01-01T00:00:00Z"},
+		{"timestamptz", "-infinity", "-infinity"},
+		{"time", "03:04:05.5", "03:04:05.5"},
+		{"timetz", "03:04:05+02", "03:04:05+02"},
+		{"interval", "1 year 2 mons -3 days 04:05:06.7", "1 year 2 mons -3 days +04:05:06.7"},
+		{"uuid", "6BA7B810-9dad-11d1-80b4-00c04fd430c8", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"},
+		{"jsonb", `{"a": [1, 12345678901234567890.5, null, "x"], "b": {}}`, map[string]any{
+			"a": []any{json.Number("1"), json.Number("12345678901234567890.5"), nil, "x"}, "b": map[string]any{}}},
+		{"jsonb", `[[1], []]`, []any{[]any{json.Number("1")}, []any{}}},
+		{"document", `{"a": 1}`, map[string]any{"a": json.Number("1")}},
+		{"inet", "10.0.0.1/8", "10.0.0.1/8"},
+		{"macaddr", "08:00:2b:01:02:03", "08:00:2b:01:02:03"},
+		{"bit(4)", "1010", "1010"},
+		{"int4range", "[1,5)", "[1,5)"},
+		{"tsvector", "'a':1 'b'", "'a':1 'b'"},
+		{"mood", `very "happy"`, `very "happy"`},
+		{"pair", `(1,"a b")`, `(1,"a b")`},
+		{"positive", "5", int64(5)},
+		{"int8[]", "{1,NULL,9007199254740993}", []any{int64(1), nil, int64(9007199254740993)}},
+		{"int[]", "{{1,2},{3,4}}", []any{[]any{int64(1), int64(2)}, []any{int64(3), int64(4)}}},
+		{"int[]", "[0:1]={1,2}", nil},
+		{"text[]", `{"a b","","NULL",NULL,"\"\\,{}"}`, []any{"a b", "", "NULL", nil, `"\,{}`}},
+		{"timestamptz[]", "{2026-01-02 03:04:05+00}", []any{"2026-01-02T03:04:05Z"}},
+		{"numeric[]", "{1.5,12345678901234567890.5}", []any{1.5, "12345678901234567890.5"}},
+		{"bytea[]", `{"\\x00ff"}`, []any{[]byte{0, 255}}},
+		{"jsonb[]", `{"{\"a\": [1]}","[2]"}`, []any{map[string]any{"a": []any{json.Number("1")}}, []any{json.Number("2")}}},
+		{"uuid[]", "{}", []any{}},
+		{"bool[]", "{t,f}", []any{true, false}},
+		{"mood[]", `{sad,"very \"happy\""}`, []any{"sad", `very "happy"`}},
+		{"pair[]", `{"(1,a)"}`, []any{"(1,a)"}},
+	}
+	for _, c := range cases {
+		t.Run(c.kind+" "+c.literal, func(t *testing.T) {
+			rows, err := conn.Query(t.Context(), fmt.Sprintf("SELECT $1::text::%s AS value", c.kind), c.literal)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read := rows[0]["value"]
+			if diff := cmp.Diff(c.want, read); diff != "" && c.want != nil {
+				t.Errorf("value that was read (-want +got):\n%s", diff)
+			}
+			written, err := conn.Query(t.Context(), fmt.Sprintf("SELECT $1::%s AS value", c.kind), read)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(rows, written); diff != "" {
+				t.Errorf("value that was written (-read +written):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // nearestRows is how many rows a failed expectation shows.
@@ -63,6 +64,46 @@ func (c *Conn) Expect(ctx context.Context, expected Expectation) error {
 		expected.Table, count, describeWhere(conditions), wanted, nearest)}
 }
 
+const (
+	// expectInterval is how often ExpectEventually looks.
+	expectInterval = 200 * time.Millisecond
+	// lookTimeout is how long it waits for the last look when the time is over.
+	lookTimeout = 5 * time.Second
+)
+
+// ExpectEventually checks a table until it is as expected. The error is a *Mismatch if it never was; a connection that
+// is lost meanwhile is made anew.
+func (c *Conn) ExpectEventually(ctx context.Context, expected Expectation, timeout time.Duration) error {
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	looking, cancel := context.WithTimeout(ctx, timeout+lookTimeout)
+	defer cancel()
+	var last error
+	for {
+		err := c.Expect(looking, expected)
+		if err == nil {
+			return nil
+		}
+		var mismatch *Mismatch
+		if !errors.As(err, &mismatch) && !c.conn.IsClosed() {
+			return err
+		}
+		// A look that was cut short says less than the one before it.
+		if last == nil || looking.Err() == nil {
+			last = err
+		}
+		select {
+		case <-limited.Done():
+		case <-time.After(expectInterval):
+			continue
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w; at last: %w", ctx.Err(), last)
+		}
+		return &Mismatch{text: fmt.Sprintf("not within %s; at last: %s", timeout, last)}
+	}
+}
+
 // holds tells whether a number of rows is as expected, and what was expected.
 func (e Expectation) holds(count int64) (wanted string, ok bool) {
 	switch {
@@ -97,7 +138,7 @@ func (t *table) conditions(where map[string]any) ([]condition, error) {
 		conditions[i] = condition{
 			column: name,
 			sql:    fmt.Sprintf("(%s IS NOT DISTINCT FROM %s)", left, right),
-			value:  t.argument(name, where[name]),
+			value:  where[name],
 		}
 	}
 	return conditions, nil

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -22,8 +21,8 @@ type column struct {
 	name string
 	// kind is the type as PostgreSQL writes it, such as "character varying(20)".
 	kind string
-	// category is that of PostgreSQL's catalog: "A" for arrays, "S" for strings, and so on.
-	category string
+	// key is set for the columns of the primary key.
+	key bool
 }
 
 // table is a table, view or other relation that exists.
@@ -36,8 +35,9 @@ type table struct {
 }
 
 const columnsQuery = `
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory::text
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), EXISTS (
+	SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey))
+FROM pg_attribute a
 WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum`
 
@@ -56,7 +56,7 @@ func (c *Conn) table(ctx context.Context, name string) (*table, error) {
 		return nil, fmt.Errorf("look up table %q: %w", name, err)
 	}
 	var read column
-	_, err = pgx.ForEachRow(rows, []any{&read.name, &read.kind, &read.category}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&read.name, &read.kind, &read.key}, func() error {
 		found.columns[read.name] = read
 		found.order = append(found.order, read.name)
 		return nil
@@ -102,28 +102,13 @@ func (t *table) pick(values map[string]any) ([]string, error) {
 	return names, nil
 }
 
-// argument adapts a value to the column that it is meant for, where the value alone does not tell: an empty Lua table
-// may be a list, and a number is fine for a text.
-func (t *table) argument(name string, value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		if t.columns[name].category == "A" && len(v) == 0 {
-			return []any{}
-		}
-	case int64:
-		if t.columns[name].category == "S" {
-			return strconv.FormatInt(v, 10)
-		}
-	case float64:
-		if t.columns[name].category == "S" {
-			return strconv.FormatFloat(v, 'g', -1, 64)
-		}
-	case bool:
-		if t.columns[name].category == "S" {
-			return strconv.FormatBool(v)
-		}
+// identity returns the columns that tell a row from others: the primary key, or all if there is none.
+func (t *table) identity() []string {
+	keys := slices.DeleteFunc(slices.Clone(t.order), func(name string) bool { return !t.columns[name].key })
+	if len(keys) == 0 {
+		return t.order
 	}
-	return value
+	return keys
 }
 
 // quoteTable quotes "users" and "schema.users".

@@ -16,15 +16,15 @@ import (
 
 func TestSeed(t *testing.T) {
 	conn := connect(t)
-	err := conn.Seed(t.Context(), "users", []map[string]any{
+	_, err := conn.Seed(t.Context(), Seeding{Table: "users", Rows: []map[string]any{
 		{"name": "alice", "role": "admin", "age": int64(7), "tags": []any{"a", "b"}, "extra": map[string]any{"x": []any{}}, `odd "name`: "[1]"},
 		{"name": int64(5), "role": nil, "tags": map[string]any{}, "extra": map[string]any{}},
 		{"name": "carol"},
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.Seed(t.Context(), "shop.orders", []map[string]any{{"id": int64(1), "user_id": int64(1)}, {}}); err != nil {
+	if _, err := conn.Seed(t.Context(), Seeding{Table: "shop.orders", Rows: []map[string]any{{"id": int64(1), "user_id": int64(1)}, {}}}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := conn.Query(t.Context(), "SELECT * FROM users ORDER BY id")
@@ -63,7 +63,7 @@ func TestSeedErrors(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
-			err := conn.Seed(t.Context(), c.table, c.rows)
+			_, err := conn.Seed(t.Context(), Seeding{Table: c.table, Rows: c.rows})
 			if err == nil {
 				t.Fatal("Seed succeeded")
 			}
@@ -79,11 +79,11 @@ func TestSeedErrors(t *testing.T) {
 
 func TestExpect(t *testing.T) {
 	conn := connect(t)
-	err := conn.Seed(t.Context(), "users", []map[string]any{
+	_, err := conn.Seed(t.Context(), Seeding{Table: "users", Rows: []map[string]any{
 		{"name": "alice", "role": "admin", "age": int64(30), "extra": map[string]any{"a": int64(1), "b": nil}, `odd "name`: `{"x":1,"y":2}`},
 		{"name": "bob", "role": "admin", "tags": []any{"x"}},
 		{"name": "carol", "role": nil},
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,10 +165,10 @@ func TestExpectErrors(t *testing.T) {
 func TestTruncate(t *testing.T) {
 	conn := connect(t)
 	for range 2 {
-		if err := conn.Seed(t.Context(), "users", []map[string]any{{"name": "alice"}}); err != nil {
+		if _, err := conn.Seed(t.Context(), Seeding{Table: "users", Rows: []map[string]any{{"name": "alice"}}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := conn.Seed(t.Context(), "shop.orders", []map[string]any{{"user_id": int64(1)}}); err != nil {
+		if _, err := conn.Seed(t.Context(), Seeding{Table: "shop.orders", Rows: []map[string]any{{"user_id": int64(1)}}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := conn.Truncate(t.Context(), "users"); err != nil {

@@ -38,7 +38,7 @@ type Drivers struct {
 // keep what belongs to a run.
 func Loaders(d Drivers) map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
-		"db":      db.New(d.DB).Loader,
+		"db":      db.New(d.DB, d.Test.Defer).Loader,
 		"json":    json.Loader,
 		"net":     net.New(d.Net, d.Files).Loader,
 		"postman": postman.New(postman.Config{Driver: d.Postman, Files: d.Files, Output: d.Output}).Loader,

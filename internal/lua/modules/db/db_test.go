@@ -11,6 +11,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,9 +81,21 @@ func run(t *testing.T, a app, script string) (string, error) {
 	defer cancel()
 	client := driver.NewClient(a, nil)
 	var output bytes.Buffer
-	machine := vm.New(vm.Config{Output: &output, Modules: map[string]lua.LGFunction{"db": db.New(client).Loader}})
+	var deferred []lua.LValue
+	module := db.New(client, func(function lua.LValue) { deferred = append(deferred, function) })
+	machine := vm.New(vm.Config{Output: &output, Modules: map[string]lua.LGFunction{"db": module.Loader}})
 	defer machine.Close()
 	err := machine.Run(ctx, "test.lua", []byte(`local db = require("db") `+script))
+	for _, function := range slices.Backward(deferred) {
+		call := func(L *lua.LState) int {
+			L.Push(function)
+			L.Call(0, 0)
+			return 0
+		}
+		if err := machine.Do(ctx, call); err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	}
 	if err := client.Close(ctx); err != nil {
 		t.Errorf("close the client: %v", err)
 	}
@@ -112,6 +125,50 @@ func TestCalls(t *testing.T) {
 			local first, second = db.connect(), db.connect()
 			local function pid(conn) return (conn and conn:query("SELECT pg_backend_pid() AS pid") or db.query("SELECT pg_backend_pid() AS pid"))[1].pid end
 			print(pid() == pid(second), pid() == pid(first))`, "true\tfalse\n"},
+		{"a transaction is committed, and returns what its function returns", `
+			local conn, other = db.connect(), db.connect()
+			print(conn:tx(function(tx)
+				tx:seed{ table = "users", rows = { { name = "a" } } }
+				other:expect{ table = "users", absent = true }
+				return "x", tx:query("SELECT count(*) AS n FROM users")[1].n
+			end))
+			other:expect{ table = "users", count = 1 }`, "x\t1\n"},
+		{"a transaction is rolled back when its function raises", `
+			db.connect()
+			print(pcall(db.tx, function()
+				db.exec("INSERT INTO users (name) VALUES ('a')")
+				pcall(db.tx, function() db.exec("INSERT INTO users (name) VALUES ('b')") error("inner") end)
+				db.expect{ table = "users", count = 1, where = { name = "a" } }
+				db.expect{ table = "users", absent = true, where = { name = "b" } }
+				error("outer", 0)
+			end))
+			db.expect{ table = "users", absent = true }`, "false\touter\n"},
+		{"a transaction in which a statement failed is not committed", `
+			db.connect()
+			print(pcall(function() db.tx(function()
+				db.exec("INSERT INTO users (name) VALUES ('a')")
+				pcall(db.exec, "SELECT nothing")
+			end) end))
+			db.expect{ table = "users", absent = true }`,
+			"false\ttest.lua:3: the transaction is rolled back: one of its statements failed before\n"},
+		{"what was read can be written and compared", `
+			db.connect()
+			db.exec("CREATE TABLE kinds (i int8, n numeric, f float8, s float4, t timestamptz, u uuid, j jsonb, a int8[], m text[], y bytea, b bool, x text)")
+			db.exec([[INSERT INTO kinds VALUES (9007199254740993, 12345678901234567890.50, 0.1, 1.1, '2026-01-02 03:04:05.678901+02',
+				'6ba7b810-9dad-11d1-80b4-00c04fd430c8', '{"a": [1, null, {"b": 9007199254740993}]}', '{1,NULL,9007199254740993}',
+				'{{a,"b c"},{NULL,"\"}"}}', '\x00ff5c78', true, NULL)]])
+			local row = db.query("SELECT * FROM kinds")[1]
+			print(row.i, row.n, row.f, row.s, row.t, #row.y, row.y:byte(2), row.b, row.x, row.a[3], row.m[1][2], row.m[2][1] == db.NULL, row.m[2][2])
+			row.j = nil -- a number of JSON has become a string
+			db.expect{ table = "kinds", where = row, count = 1 }
+			db.seed{ table = "kinds", rows = { row } }
+			db.expect{ table = "kinds", where = row, count = 2 }`,
+			"9007199254740993\t12345678901234567890.50\t0.1\t1.1\t2026-01-02T01:04:05.678901Z\t4\t255\ttrue\tnull\t9007199254740993\tb c\ttrue\t\"}\n"},
+		{"what comes later is waited for", `
+			db.connect()
+			db.exec("INSERT INTO users (name) VALUES ('a')")
+			db.expect_eventually({ table = "users", where = { name = "a" } })
+			db.connect():expect_eventually({ table = "users", where = { name = "b" }, absent = true }, "5s")`, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
@@ -137,6 +194,17 @@ func TestErrors(t *testing.T) {
 			db.connect() db.seed{ table = "users", rows = { { name = "bob", role = "guest" } } }
 			db.expect{ table = "users", where = { name = "bob", role = "admin" } }`, vm.Assertion, strings.Join([]string{
 			`table "users" has 0 rows where name = "bob", role = "admin", expected at least 1`, `  nearest rows:`, `    name = "bob", role = "guest"`}, "\n")},
+		{"what does not come is an assertion too", `
+			db.connect()
+			db.expect_eventually({ table = "users", where = { name = "eve" } }, "1ms")`, vm.Assertion, strings.Join([]string{
+			`not within 1ms; at last: table "users" has 0 rows where name = "eve", expected at least 1`, `  nearest rows:`, `    name = "bob"`}, "\n")},
+		{"no function for a transaction", `db.connect() db.tx("BEGIN")`, vm.Raised, "bad argument #1 to tx (function expected, got string)"},
+		{"a mistake in a transaction", `db.connect() db.tx(function(tx)
+			tx:query("SELECT * FORM users") end)`, vm.Raised, `syntax error at or near "FORM" (SQLSTATE 42601), in: SELECT * FORM users`},
+		{"a misspelled option", `db.connect() db.seed{ table = "users", rows = {}, clean_up = true }`, vm.Raised,
+			`bad argument #1 to seed (unknown option "clean_up": did you mean "cleanup"?)`},
+		{"too few values", `db.connect() db.query("SELECT $1::int + $2::int", 1)`, vm.Raised,
+			"the statement needs 2 values, and 1 are given, in: SELECT $1::int + $2::int"},
 		{"an unknown column", `db.connect() db.seed{ table = "users", rows = { { nam = "alice" } } }`, vm.Raised,
 			`seed rows[1]: table "users" has no column "nam": it has id, name, role, extra`},
 		{"an unknown table", `db.connect() db.expect{ table = "user" }`, vm.Raised, `expect: there is no table "user": database "testdb" has users`},
@@ -173,4 +241,33 @@ func TestErrors(t *testing.T) {
 
 func address(a app) string {
 	return net.JoinHostPort(a.target, strconv.Itoa(int(a.spec.Port)))
+}
+
+func TestSeededRowsAreDeleted(t *testing.T) {
+	a := newApp(t)
+	_, err := run(t, a, `
+		db.connect()
+		db.exec("CREATE TABLE log (line text, at timestamptz DEFAULT now(), extra json)")
+		db.seed{ table = "users", rows = { { name = "kept" } } }
+		db.seed{ table = "log", rows = { { line = "kept" } } }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = run(t, a, `
+		db.connect()
+		db.seed{ table = "users", rows = { { name = "a" }, { name = "b" } }, cleanup = true }
+		db.exec("UPDATE users SET role = 'changed' WHERE name = 'a'")
+		db.exec("DELETE FROM users WHERE name = 'b'")
+		db.seed{ table = "log", rows = { { line = "kept" }, { extra = { x = 1 } } }, cleanup = true }
+		db.expect{ table = "users", count = 2 }
+		error("on purpose", 0)`)
+	if err == nil || err.Error() != "test.lua:8: on purpose" {
+		t.Errorf("Run gave %v", err)
+	}
+	if _, err := run(t, a, `
+		db.connect()
+		db.expect{ table = "users", count = 1 } db.expect{ table = "users", where = { name = "kept" } }
+		db.expect{ table = "log", count = 1 } db.expect{ table = "log", where = { line = "kept" } }`); err != nil {
+		t.Error(err)
+	}
 }

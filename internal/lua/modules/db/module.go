@@ -7,8 +7,11 @@ SPDX-License-Identifier: Apache-2.0
 //
 //	db.connect([{host, port, user, password, db, sslmode, timeout}]) --> conn
 //	conn:query(sql, ...) --> rows             conn:exec(sql, ...) --> number of rows changed
-//	conn:seed{table, rows}                    conn:expect{table, where [, count | absent]}
-//	conn:truncate(table, ...)                 db.NULL
+//	conn:seed{table, rows [, cleanup]}        conn:truncate(table, ...)
+//	conn:expect{table, where [, count | absent]}
+//	conn:expect_eventually({as expect}, [duration])
+//	conn:tx(function(conn) ... end) --> what the function returns
+//	db.NULL
 //
 // The functions of conn are in db too, where they use the connection that was made last. Anything that the database
 // refuses raises; an expectation that does not hold raises an assertion.
@@ -36,12 +39,14 @@ type Driver interface {
 // Module is the module for one VM: it knows the connection that was made last.
 type Module struct {
 	driver Driver
+	later  func(function lua.LValue)
 	last   *driver.Conn
 }
 
-// New returns a module that uses a driver, which keeps the connections and closes them.
-func New(driver Driver) *Module {
-	return &Module{driver: driver}
+// New returns a module that uses a driver, which keeps the connections and closes them. The functions that it gives to
+// later are called at the end of the test, or of the case that runs.
+func New(driver Driver, later func(function lua.LValue)) *Module {
+	return &Module{driver: driver, later: later}
 }
 
 // Loader makes the module's table, for require.
@@ -50,8 +55,8 @@ func (m *Module) Loader(L *lua.LState) int {
 	module.RawSetString("NULL", convert.Null)
 	methods := L.NewTable()
 	for name, call := range calls {
-		module.RawSetString(name, L.NewFunction(func(L *lua.LState) int { return call(L, m.current(L), 1) }))
-		methods.RawSetString(name, L.NewFunction(func(L *lua.LState) int { return call(L, checkConn(L, name), 2) }))
+		module.RawSetString(name, L.NewFunction(func(L *lua.LState) int { return call(m, L, m.current(L), 1) }))
+		methods.RawSetString(name, L.NewFunction(func(L *lua.LState) int { return call(m, L, checkConn(L, name), 2) }))
 	}
 	metatable := L.NewTypeMetatable(connType)
 	metatable.RawSetString("__index", methods)
@@ -79,8 +84,12 @@ func (m *Module) connect(L *lua.LState) int {
 		convert.Raise(L, err)
 	}
 	m.last = conn
-	L.Push(&lua.LUserData{Value: conn, Metatable: L.NewTypeMetatable(connType)})
+	L.Push(newConn(L, conn))
 	return 1
+}
+
+func newConn(L *lua.LState, conn *driver.Conn) *lua.LUserData {
+	return &lua.LUserData{Value: conn, Metatable: L.NewTypeMetatable(connType)}
 }
 
 // current is the connection that db.query and the like use.
