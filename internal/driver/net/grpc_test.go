@@ -81,7 +81,7 @@ func TestInvoke(t *testing.T) {
 	client := newTestClient(t, app{"echo": address})
 	want := &Reply{
 		Message: map[string]any{
-			"payload":           map[string]any{"type": "COMPRESSABLE", "body": "aGVsbG8="},
+			"payload":           map[string]any{"type": "COMPRESSABLE", "body": []byte("hello")},
 			"username":          "",
 			"oauth_scope":       "",
 			"server_id":         "",
@@ -95,8 +95,8 @@ func TestInvoke(t *testing.T) {
 	// Twice: the second call has the descriptors of the first.
 	for range 2 {
 		got, err := client.Invoke(t.Context(), Call{
-			Target: "echo", Method: unaryCall, Metadata: map[string]string{"token": "t1"},
-			Message: map[string]any{"payload": map[string]any{"body": "aGVsbG8="}, "response_size": int64(3)},
+			Target: "echo", Method: unaryCall, Metadata: map[string][]string{"token": {"t1"}},
+			Message: map[string]any{"payload": map[string]any{"body": "hello"}, "response_size": int64(3)},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -127,17 +127,17 @@ func TestInvokeErrors(t *testing.T) {
 			"gRPC echo grpc.testing.TestService/Unary (" + address + `): the service grpc.testing.TestService has no method "Unary": ` +
 				"it has CacheableUnaryCall, EmptyCall, FullDuplexCall, HalfDuplexCall, StreamingInputCall, StreamingOutputCall, UnaryCall, UnimplementedCall"},
 		{"a stream", Call{Target: "echo", Method: "grpc.testing.TestService/FullDuplexCall"},
-			"gRPC echo grpc.testing.TestService/FullDuplexCall (" + address + "): the method is a stream: only unary methods can be called"},
+			"gRPC echo grpc.testing.TestService/FullDuplexCall (" + address + "): the method is a stream, not unary"},
 		{"unknown field", Call{Target: "echo", Method: unaryCall, Message: map[string]any{"payload": map[string]any{"bodi": "x"}}},
 			"gRPC echo " + unaryCall + " (" + address + `): the request grpc.testing.SimpleRequest: unknown field "payload.bodi": Payload has body, type`},
 		{"a field of the wrong type", Call{Target: "echo", Method: unaryCall, Message: map[string]any{"response_size": "many"}},
-			"gRPC echo " + unaryCall + " (" + address + `): the request grpc.testing.SimpleRequest: invalid value for int32 field responseSize: "many"`},
+			"gRPC echo " + unaryCall + " (" + address + `): the request grpc.testing.SimpleRequest: response_size: want a whole number (int32), got the string "many"`},
 		{"not a method", Call{Target: "echo", Method: "Echo"},
 			"gRPC echo Echo (" + address + "): want a method such as topas.EchoService/Echo"},
 		{"no port", Call{Target: "example.com", Method: unaryCall},
 			"gRPC example.com " + unaryCall + ": want a target such as frontend or example.com:50051: only a service of the App can go without a port"},
 		{"no reflection", Call{Target: "silent", Method: unaryCall},
-			"gRPC silent " + unaryCall + " (" + silent + "): the server does not support gRPC reflection, which tells what its messages look like: register it in the server"},
+			"gRPC silent " + unaryCall + " (" + silent + "): the server does not support gRPC reflection, which tells what its messages look like: register it in the server, or give its .proto files or a protoset"},
 		{"nobody listens", Call{Target: "dead", Method: unaryCall},
 			"gRPC dead " + unaryCall + " (" + dead + "): UNAVAILABLE: connection error: desc = \"transport: Error while dialing: dial tcp " + dead + ": connect: connection refused\""},
 	}
@@ -179,7 +179,7 @@ func TestInvokeStatus(t *testing.T) {
 func TestInvokeEndsInTime(t *testing.T) {
 	address, _ := serveGRPC(t, "127.0.0.1:0", true)
 	client := newTestClient(t, app{"echo": address})
-	call := Call{Target: "echo", Method: unaryCall, Metadata: map[string]string{"token": "t"}}
+	call := Call{Target: "echo", Method: unaryCall, Metadata: map[string][]string{"token": {"t"}}}
 	// What the method takes is known from here on: only the call itself is timed.
 	if _, err := client.Invoke(t.Context(), call); err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func TestInvokeEndsInTime(t *testing.T) {
 func TestInvokeFollowsTheServer(t *testing.T) {
 	address, first := serveGRPC(t, "127.0.0.1:0", false)
 	client := newTestClient(t, app{"echo": address})
-	call := Call{Target: "echo", Method: unaryCall, Metadata: map[string]string{"token": "t"}}
+	call := Call{Target: "echo", Method: unaryCall, Metadata: map[string][]string{"token": {"t"}}}
 	if _, err := client.Invoke(t.Context(), call); err == nil {
 		t.Fatal("a server without reflection was understood")
 	}
@@ -224,7 +224,7 @@ func TestDescriptorsLastAsLongAsTheConnection(t *testing.T) {
 	})
 	address, first := serveGRPC(t, "127.0.0.1:0", true, count)
 	client := newTestClient(t, app{"echo": address})
-	call := Call{Target: "echo", Method: unaryCall, Metadata: map[string]string{"token": "t"}}
+	call := Call{Target: "echo", Method: unaryCall, Metadata: map[string][]string{"token": {"t"}}}
 	for range 3 {
 		if _, err := client.Invoke(t.Context(), call); err != nil {
 			t.Fatal(err)
@@ -271,7 +271,7 @@ func TestInvokeTLS(t *testing.T) {
 	address, _ := serveGRPC(t, "127.0.0.1:0", true, grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: certified.TLS.Certificates})))
 	client := newTestClient(t, app{"example.com": address, "secure": address})
 
-	call := Call{Method: unaryCall, Metadata: map[string]string{"token": "t"}}
+	call := Call{Method: unaryCall, Metadata: map[string][]string{"token": {"t"}}}
 	for _, c := range []struct {
 		reason, target string
 		tls            TLS

@@ -46,6 +46,10 @@ func (server) Invoke(context.Context, net.Call) (*net.Reply, error) {
 	return nil, errors.New("connection refused")
 }
 
+func (server) Open(context.Context, net.Call) (*net.Stream, error) {
+	return nil, errors.New("connection refused")
+}
+
 // A case that fails shows the last request that was made in it.
 func TestTheLastRequestOfACase(t *testing.T) {
 	got, err := run(t, `

@@ -8,6 +8,8 @@ SPDX-License-Identifier: Apache-2.0
 //	net.request(method, url [, opts]) --> resp
 //	net.get|post|put|patch|delete|head|options(url [, opts]) --> resp
 //	net.grpc(target, "package.Service/Method" [, message [, opts]]) --> message, info
+//	net.grpc_stream(target, "package.Service/Method" [, opts]) --> stream
+//	stream:send(message) --> bool   stream:close_send()   stream:recv() --> message, info   stream:iter()
 //
 // Whatever status a server answers with is returned; having no answer raises. A gRPC status other than OK raises too,
 // unless the option raise is false.
@@ -28,6 +30,7 @@ import (
 type Driver interface {
 	Do(context.Context, driver.Request) (*driver.Response, error)
 	Invoke(context.Context, driver.Call) (*driver.Reply, error)
+	Open(context.Context, driver.Call) (*driver.Stream, error)
 }
 
 // Files reads the files of the test. A file that is not there is fs.ErrNotExist.
@@ -35,18 +38,19 @@ type Files interface {
 	ReadFile(name string) ([]byte, error)
 }
 
-// Module is the module for the VM of one run: it keeps the run's cookies.
+// Module is the module for the VM of one run: it keeps the run's cookies, and what its .proto files say.
 type Module struct {
-	driver Driver
-	files  Files
-	jar    http.CookieJar
+	driver  Driver
+	files   Files
+	jar     http.CookieJar
+	schemas map[string]*driver.Schema
 }
 
 // New returns a module that uses a driver and the files of a test.
-func New(driver Driver, files Files) *Module {
+func New(d Driver, files Files) *Module {
 	// Only options can be wrong, and there are none.
 	jar, _ := cookiejar.New(nil)
-	return &Module{driver: driver, files: files, jar: jar}
+	return &Module{driver: d, files: files, jar: jar, schemas: map[string]*driver.Schema{}}
 }
 
 // Loader makes the module's table, for require.
@@ -54,10 +58,12 @@ func (m *Module) Loader(L *lua.LState) int {
 	// Stored in the registry by name, where newResponse finds it.
 	L.NewTypeMetatable(responseType).RawSetString("__index", L.NewFunction(responseField))
 	L.NewTypeMetatable(headersType).RawSetString("__index", L.NewFunction(headerField))
+	loadStreams(L)
 
 	functions := map[string]lua.LGFunction{
-		"request": func(L *lua.LState) int { return m.request(L, L.CheckString(1), 2) },
-		"grpc":    m.grpc,
+		"request":     func(L *lua.LState) int { return m.request(L, L.CheckString(1), 2) },
+		"grpc":        m.grpc,
+		"grpc_stream": m.grpcStream,
 	}
 	for _, method := range []string{"get", "post", "put", "patch", "delete", "head", "options"} {
 		functions[method] = func(L *lua.LState) int { return m.request(L, strings.ToUpper(method), 1) }
