@@ -6,10 +6,12 @@ SPDX-License-Identifier: Apache-2.0
 package cli
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
@@ -62,6 +64,52 @@ func TestOutcome(t *testing.T) {
 	}
 	if diff := cmp.Diff(failed, ended.Status); diff != "" || ended.Kind != "TestRun" {
 		t.Errorf("%s, status (-want +got):\n%s", ended.Kind, diff)
+	}
+}
+
+// The log goes to standard output, but when that is for the run itself.
+func TestRunShowsTheLog(t *testing.T) {
+	server := kube.Start(t)
+	workFolder(t)
+	namespace := server.NewNamespace(t)
+	kubeconfig(t, server.Config, namespace)
+	kubelet := kubelettest.Start(t, server.Client)
+	c, err := client.NewWithWatch(server.Config, client.Options{Scheme: server.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, format := range map[string]string{"plain": "", "formatted": " -o name"} {
+		runs, err := c.Watch(t.Context(), &v1alpha1.TestRunList{}, client.InNamespace(namespace), client.MatchingFields{"metadata.name": name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		results := make(chan result)
+		go func() {
+			results <- call(t.Context(), "", strings.Fields("test run --script Upgrade_Test.lua --app my-app --name "+name+format)...)
+		}()
+		run, ok := (<-runs.ResultChan()).Object.(*v1alpha1.TestRun)
+		runs.Stop()
+		if !ok {
+			t.Fatal("the run was not made")
+		}
+		kubelet.Write(name+"-1/runner", "hello\n")
+		kubelet.End(name + "-1/runner")
+		makeEndedPod(t, server.Client, run, kubelet.Node, 0)
+		run.Status = v1alpha1.TestRunStatus{State: v1alpha1.TestRunPassed, Reason: v1alpha1.ReasonPassed, Duration: "2s"}
+		if err := c.Status().Update(t.Context(), run); err != nil {
+			t.Fatal(err)
+		}
+
+		got := <-results
+		// How far the run was when it was first seen is left to chance.
+		got.Stderr = regexp.MustCompile(`Waiting for .*\n`).ReplaceAllString(got.Stderr, "")
+		want := result{Stdout: "hello\n", Stderr: "testrun.topas.dev/plain created\nTest plain: Passed after 2s\n"}
+		if format != "" {
+			want = result{Stdout: "testrun.topas.dev/formatted\n", Stderr: "hello\nTest formatted: Passed after 2s\n"}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("test run%s (-want +got):\n%s", format, diff)
+		}
 	}
 }
 

@@ -61,10 +61,12 @@ func TestPrintOneOfTheAttempts(t *testing.T) {
 	s.makePod()
 	s.containers(ended(137))
 	s.kubelet.Write(s.log("runner"), "nine\n")
+	s.kubelet.Write(s.log("runner"), "end of nine\n")
 	s.attempt = 10
 	s.makePod()
 	s.containers(ended(0))
 	s.kubelet.Write(s.log("runner"), "ten\n")
+	s.kubelet.Write(s.log("runner"), "end of ten\n")
 	s.again("", "")
 	s.state(v1alpha1.TestRunPassed, v1alpha1.ReasonPassedAfterRetry, "")
 
@@ -73,9 +75,9 @@ func TestPrintOneOfTheAttempts(t *testing.T) {
 		attempt      int32
 		want, refuse string
 	}{
-		{reason: "the last one", want: "ten\n"},
-		{reason: "an earlier one", attempt: 9, want: "nine\n"},
-		{reason: "the last one by its number", attempt: 10, want: "ten\n"},
+		{reason: "the last one", want: "ten\nend of ten\n"},
+		{reason: "an earlier one", attempt: 9, want: "nine\nend of nine\n"},
+		{reason: "the last one by its number", attempt: 10, want: "ten\nend of ten\n"},
 		{reason: "one without a Pod", attempt: 2, refuse: `attempt 2 of testrun "upgrade" has no log: its script was never started`},
 		{reason: "one that there is not", attempt: 11, refuse: `testrun "upgrade" has no attempt 11: its last one is 10`},
 	} {
@@ -90,10 +92,11 @@ func TestPrintOneOfTheAttempts(t *testing.T) {
 	}
 
 	s.out.reset()
-	if _, err := s.follow(Options{Attempt: 9}).wait(); err != nil {
+	one := int64(1)
+	if _, err := s.follow(Options{Attempt: 9, Tail: &one}).wait(); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("nine\nten\n", s.out.String()); diff != "" {
+	if diff := cmp.Diff("end of nine\nten\nend of ten\n", s.out.String()); diff != "" {
 		t.Errorf("followed from attempt 9 (-want +got):\n%s", diff)
 	}
 	if _, err := s.follow(Options{Attempt: 11}).wait(); err == nil {

@@ -141,6 +141,8 @@ func (r *Reader) Follow(ctx context.Context, run *v1alpha1.TestRun, opts Options
 			return run, nil
 		}
 		r.say("Attempt %d %s: following attempt %d\n", attempt, howItEnded(run, attempt), attempt+1)
+		// What is to come is shown as a whole.
+		opts.Tail, opts.Since = nil, 0
 	}
 }
 
