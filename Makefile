@@ -80,7 +80,7 @@ test-unit: test-deps envtest newman ## Run the tests that need no cluster, again
 test-e2e: kctrl cluster-up images-load ## Run the end-to-end tests on a real cluster.
 	$(MAKE) deploy OVERLAY=test/e2e/config
 	$(on_cluster) go test -tags e2e -count=1 -timeout 30m -parallel 4 -v ./test/e2e
-	if [ "$$($(BIN)/cluster which)" = local ]; then $(MAKE) chaos CHAOS="--runs=40 --restarts=1 --timeout=3m"; fi
+	if [ "$$($(BIN)/cluster which)" = local ]; then $(MAKE) chaos CHAOS="--runs=40 --restarts=1 --timeout=5m"; fi
 	$(MAKE) undeploy OVERLAY=test/e2e/config
 	$(on_cluster) go test -tags e2e -count=1 -v ./test/e2e/undeployed
 

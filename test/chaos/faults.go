@@ -185,7 +185,7 @@ func (f *faults) deletePods(ctx context.Context, random *rand.Rand) error {
 		if random.IntN(2) == 0 {
 			options = append(options, client.GracePeriodSeconds(0))
 		}
-		f.seen.killing(chosen.run, chosen.uid)
+		f.seen.killing(chosen)
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: f.world.namespace, Name: chosen.name}}
 		err := insist(ctx, "a Pod is deleted", func(ctx context.Context) error {
 			err := f.world.cluster.Delete(ctx, pod, options...)

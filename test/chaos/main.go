@@ -78,7 +78,7 @@ func run() (err error) {
 	defer stopWatching()
 	seen.watch(watching, w)
 	if err := w.unleash(ctx, o, random, plan, seen); err != nil {
-		return err
+		return errors.Join(err, seen.report(os.Stdout, plan, seen.violations()))
 	}
 	problems, err := w.check(ctx, plan, seen)
 	if err != nil {

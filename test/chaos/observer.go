@@ -26,13 +26,14 @@ type observer struct {
 	mu   sync.Mutex
 	pods map[types.UID]seenPod
 	runs map[types.UID]*v1alpha1.TestRun
-	// podsOf are all Pods that a run was ever seen with, killed those that chaos has deleted, by the name of the run.
-	podsOf, killed map[string]map[types.UID]bool
-	ends           map[string]verdict
-	mostAlive      int
-	problems       map[string]bool
-	managerKills   int
-	serverKills    int
+	// podsOf are all Pods that a run was ever seen with, killed those that chaos has deleted, and unnamed those of them that the
+	// status of the run did not name yet, by the name of the run.
+	podsOf, killed, unnamed map[string]map[types.UID]bool
+	ends                    map[string]verdict
+	mostAlive               int
+	problems                map[string]bool
+	managerKills            int
+	serverKills             int
 }
 
 // seenPod is a Pod of a run that the API server has.
@@ -45,7 +46,7 @@ func newObserver(plan []*planned, limit int) *observer {
 	o := &observer{
 		limit: limit, plan: map[string]*planned{},
 		pods: map[types.UID]seenPod{}, runs: map[types.UID]*v1alpha1.TestRun{},
-		podsOf: map[string]map[types.UID]bool{}, killed: map[string]map[types.UID]bool{},
+		podsOf: map[string]map[types.UID]bool{}, killed: map[string]map[types.UID]bool{}, unnamed: map[string]map[types.UID]bool{},
 		ends: map[string]verdict{}, problems: map[string]bool{},
 	}
 	for _, p := range plan {
@@ -173,11 +174,23 @@ func add(to map[string]map[types.UID]bool, run string, uid types.UID) {
 	to[run][uid] = true
 }
 
-// killing notes down that a Pod is about to be deleted.
-func (o *observer) killing(run string, uid types.UID) {
+// violations are what must never have been, and was.
+func (o *observer) violations() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	add(o.killed, run, uid)
+	return slices.Sorted(maps.Keys(o.problems))
+}
+
+// killing notes down that a Pod is about to be deleted.
+func (o *observer) killing(pod victim) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	add(o.killed, pod.run, pod.uid)
+	for _, run := range o.runs {
+		if run.Name == pod.run && run.Status.PodName != pod.name {
+			add(o.unnamed, pod.run, pod.uid)
+		}
+	}
 }
 
 // live returns the live Pods, in order.

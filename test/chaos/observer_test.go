@@ -178,6 +178,30 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+func TestOnlyAPodThatNobodyKnewMayBeMadeAgain(t *testing.T) {
+	for _, tc := range []struct {
+		reason, named string
+		wantWrong     int
+	}{
+		{"the status names it", "passes-1", 2},
+		{"the status does not name it yet", "", 0},
+	} {
+		t.Run(tc.reason, func(t *testing.T) {
+			o := newObserver([]*planned{of(t, "passes")}, limit)
+			run := inState("passes", verdict{state: v1alpha1.TestRunPending})
+			run.Status.PodName = tc.named
+			o.seeRuns(false, run)
+			o.seePods(false, pod("passes", 1))
+			o.killing(victim{uid: "passes-1", name: "passes-1", run: "passes"})
+			add(o.podsOf, "passes", "another")
+			o.seeRuns(false, inState("passes", passed))
+			if wrong := o.compare(o.plan["passes"], 2); len(wrong) != tc.wantWrong {
+				t.Errorf("a second Pod and execution are wrong in %d ways, want %d: %v", len(wrong), tc.wantWrong, wrong)
+			}
+		})
+	}
+}
+
 func TestRemaining(t *testing.T) {
 	o := newObserver([]*planned{of(t, "passes"), of(t, "slow"), of(t, "deleted")}, limit)
 	o.seeRuns(false, inState("passes", passed))
