@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,7 +34,7 @@ func (l *last) Report(_ context.Context, p contract.Progress) error {
 	return nil
 }
 
-var times = regexp.MustCompile(`\b[0-9.]+(m|µ)?s\b`)
+var times = regexp.MustCompile(`\b(\d+m)?[0-9.]+(m|µ)?s\b`)
 
 func TestCasesAndVerdicts(t *testing.T) {
 	const failed, passed = contract.Failed, contract.Passed
@@ -57,8 +58,8 @@ func TestCasesAndVerdicts(t *testing.T) {
 			contract.Result{Verdict: failed, Reason: "ScriptError", Message: "test.lua:2: second", Cases: &contract.Cases{Total: 2, Failed: 2}}, "",
 		},
 		{
-			"a timeout comes first", "test.case('a', {timeout = '10ms'}, function() while true do end end)",
-			contract.Result{Verdict: failed, Reason: "TimedOut", Message: "test.lua:2: timed out after 10ms", Cases: &contract.Cases{Total: 1, Failed: 1}}, "",
+			"a timeout comes first", "test.case('a', {timeout = '10ms'}, function() test.sleep('1h') end)",
+			contract.Result{Verdict: failed, Reason: "TimedOut", Message: "test.lua:2: timed out after 10ms in test.sleep: context deadline exceeded", Cases: &contract.Cases{Total: 1, Failed: 1}}, "",
 		},
 		{
 			"the script raises after a case failed", "test.case('a', function() assert(false, 'first') end)\nerror('then')",
@@ -74,9 +75,9 @@ func TestCasesAndVerdicts(t *testing.T) {
 			contract.Result{Verdict: failed, Reason: "ScriptError", Message: "test.lua:2: first", Cases: &contract.Cases{Total: 1, Failed: 1}}, "",
 		},
 		{
-			"the time of the run is over in a case", "test.defer(print, 'cleaned')\ntest.case('a', function() while true do end end)",
-			contract.Result{Verdict: failed, Reason: "TimedOut", Message: "test.lua:3: timed out after 300ms", Cases: &contract.Cases{Total: 1, Failed: 1}},
-			"FAIL a (TIME)\n  test.lua:3: timed out after TIME\ncleaned\nFAILED (cases: 0 passed, 1 failed, 0 skipped) test.lua:3: timed out after TIME\n",
+			"the time of the run is over in a case", "test.defer(print, 'cleaned')\ntest.case('a', function() test.sleep('1h') end)",
+			contract.Result{Verdict: failed, Reason: "TimedOut", Message: "test.lua:3: timed out after 1m0s in test.sleep: context deadline exceeded", Cases: &contract.Cases{Total: 1, Failed: 1}},
+			"FAIL a (TIME)\n  test.lua:3: timed out after TIME in test.sleep: context deadline exceeded\ncleaned\nFAILED (cases: 0 passed, 1 failed, 0 skipped) test.lua:3: timed out after TIME in test.sleep: context deadline exceeded\n",
 		},
 		{
 			"a cleanup failed", "test.defer(error, 'dirty', 0)", contract.Result{Verdict: failed, Reason: "ScriptError", Message: "cleanup: dirty"}, "",
@@ -91,21 +92,23 @@ func TestCasesAndVerdicts(t *testing.T) {
 		},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			var log bytes.Buffer
-			var reported last
-			result := Run(t.Context(), Options{
-				Roots: bundle(t, "local test = require('test')\n"+tc.script), Script: "test.lua", Timeout: 300 * time.Millisecond,
-				Connect: offline, Output: &log, Reporter: &reported, Errors: t.Output(),
+			roots := bundle(t, "local test = require('test')\n"+tc.script)
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				var reported last
+				result := Run(t.Context(), Options{
+					Roots: roots, Script: "test.lua", Timeout: time.Minute, Connect: offline, Output: &log, Reporter: &reported, Errors: t.Output(),
+				})
+				if diff := cmp.Diff(tc.want, result, cmpopts.IgnoreFields(contract.Result{}, "Duration")); diff != "" {
+					t.Errorf("result (-want +got):\n%s", diff)
+				}
+				if got := times.ReplaceAllString(log.String(), "TIME"); tc.log != "" && got != tc.log {
+					t.Errorf("log (-want +got):\n%s", cmp.Diff(tc.log, got))
+				}
+				if want := result.Cases; want != nil && *want != reported.Cases {
+					t.Errorf("reported %+v, want %+v", reported.Cases, want)
+				}
 			})
-			if diff := cmp.Diff(tc.want, result, cmpopts.IgnoreFields(contract.Result{}, "Duration")); diff != "" {
-				t.Errorf("result (-want +got):\n%s", diff)
-			}
-			if got := times.ReplaceAllString(log.String(), "TIME"); tc.log != "" && got != tc.log {
-				t.Errorf("log (-want +got):\n%s", cmp.Diff(tc.log, got))
-			}
-			if want := result.Cases; want != nil && *want != reported.Cases {
-				t.Errorf("reported %+v, want %+v", reported.Cases, want)
-			}
 		})
 	}
 }

@@ -8,6 +8,7 @@ package test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 func TestExpectationsThatHold(t *testing.T) {
@@ -119,47 +120,51 @@ func TestEventually(t *testing.T) {
 		{reason: "nothing is not false", script: `print(test.eventually(function() end, "1s"))`, log: "\n"},
 		{
 			reason: "the last error is told",
-			script: `local n = 0 test.eventually(function() n = n + 1 error("try " .. n) end, { timeout = "300ms", interval = "1h" })`,
-			err:    "test.lua:2: not within 300ms, in 1 attempt; at last: test.lua:2: try 1",
+			script: `local n = 0 test.eventually(function() n = n + 1 error("try " .. n) end, { timeout = "30s", interval = "1h" })`,
+			err:    "test.lua:2: not within 30s, in 1 attempt; at last: test.lua:2: try 1",
 		},
 		{
 			reason: "an attempt that hangs is not what is told",
-			script: `local n = 0 test.eventually(function() n = n + 1 if n > 1 then while true do end end error("no") end, { timeout = "300ms", interval = "1ms" })`,
-			err:    "test.lua:2: not within 300ms, in 2 attempts; at last: test.lua:2: no",
+			script: `local n = 0 test.eventually(function() n = n + 1 if n > 1 then test.sleep("1h") end error("no") end, { timeout = "30s", interval = "1ms" })`,
+			err:    "test.lua:2: not within 30s, in 2 attempts; at last: test.lua:2: no",
 		},
 		{
 			reason: "but the first one is",
-			script: `test.eventually(function() while true do end end, "20ms")`,
-			err:    "test.lua:2: not within 20ms, in 1 attempt; at last: test.lua:2: the time was over",
+			script: `test.eventually(function() test.sleep("1h") end, "20s")`,
+			err:    "test.lua:2: not within 20s, in 1 attempt; at last: test.lua:2: the time was over in test.sleep: context deadline exceeded",
 		},
-		{reason: "it returned false", script: `test.eventually(function() return false end, { timeout = "300ms", interval = "1h" })`, err: "test.lua:2: not within 300ms, in 1 attempt; at last: it returned false"},
+		{reason: "it returned false", script: `test.eventually(function() return false end, { timeout = "30s", interval = "1h" })`, err: "test.lua:2: not within 30s, in 1 attempt; at last: it returned false"},
 		{reason: "skipping ends it", script: `test.eventually(function() test.skip("no") end)`, err: "test.lua:2: skipped: no"},
 		{
-			reason: "cases do not belong there", script: `test.eventually(function() test.case("x", function() end) end, { timeout = "300ms", interval = "1h" })`,
-			err: "test.lua:2: not within 300ms, in 1 attempt; at last: test.lua:2: test.case can't be called inside of test.eventually: put the case around it",
+			reason: "cases do not belong there", script: `test.eventually(function() test.case("x", function() end) end, { timeout = "30s", interval = "1h" })`,
+			err: "test.lua:2: not within 30s, in 1 attempt; at last: test.lua:2: test.case can't be called inside of test.eventually: put the case around it",
 		},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			got := run(t.Context(), t, tc.script)
-			if got.log != tc.log || got.err != tc.err {
-				t.Errorf("log %q, error %q, want %q, %q", got.log, got.err, tc.log, tc.err)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				got := run(t.Context(), t, tc.script)
+				if got.log != tc.log || got.err != tc.err {
+					t.Errorf("log %q, error %q, want %q, %q", got.log, got.err, tc.log, tc.err)
+				}
+			})
 		})
 	}
 }
 
-func TestLogAttachAndSleep(t *testing.T) {
+func TestLogAttachAndSleep(t *testing.T) { synctest.Test(t, logAttachAndSleep) }
+
+func logAttachAndSleep(t *testing.T) {
 	got := run(t.Context(), t, `
 test.log.debug("100%")
 test.log.info("%d of %s", 1, "two")
 test.log.warn("w") test.log.error("e")
 test.attach("page.html", "<p>", { type = "text/html" })
 test.attach("order", { id = 1 })
-test.sleep("1ms")
-test.case("sleeps", { timeout = "10ms" }, function() test.sleep("1h") end)
+test.sleep("1m")
+test.case("sleeps", { timeout = "10m" }, function() test.sleep("1h") end)
 test.attach("large", ("x"):rep(8 * 1024 * 1024))`)
 	want := "DEBUG 100%\nINFO 1 of two\nWARN w\nERROR e\nATTACH page.html (text/html, 3 bytes)\nATTACH order (application/json, 13 bytes)\n" +
-		"FAIL sleeps (TIME)\n  test.lua:9: timed out after 10ms in test.sleep: context deadline exceeded\n"
+		"FAIL sleeps (TIME)\n  test.lua:9: timed out after 10m0s in test.sleep: context deadline exceeded\n"
 	if got.log != want {
 		t.Errorf("log is\n%s\nwant\n%s", got.log, want)
 	}

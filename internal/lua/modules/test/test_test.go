@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,7 +37,7 @@ type ended struct {
 	first, err string
 }
 
-var durations = regexp.MustCompile(`\((\d+(\.\d+)?m?s)\)`)
+var durations = regexp.MustCompile(`\((\d+m)?\d+(\.\d+)?m?s\)`)
 
 // run runs a script, and then what it deferred in a context of its own.
 func run(ctx context.Context, t *testing.T, script string) ended {
@@ -205,22 +206,22 @@ print(test.case("nobody", { each = {} }, function() error("x") end))`,
 		{
 			reason: "a timeout ends the case alone, whatever it is in",
 			script: `
-local co = coroutine.wrap(function() coroutine.yield() while true do end end)
+local co = coroutine.wrap(function() coroutine.yield() test.sleep("1h") end)
 co()
 test.case("hangs", { timeout = "20ms" }, function()
-  test.case("inside", function() pcall(function() while true do end end) end)
+  test.case("inside", function() pcall(test.sleep, "1h") end)
 end)
 test.case("hangs in a coroutine from outside", { timeout = "20ms" }, function() co() end)
 test.case("goes on", function() end)`,
 			cases: []Case{
-				{Name: "hangs/inside", State: Failed, Message: "test.lua:6: timed out after 20ms"},
-				{Name: "hangs", State: Failed, Message: "test.lua:6: timed out after 20ms"},
-				{Name: "hangs in a coroutine from outside", State: Failed, Message: "test.lua:3: timed out after 20ms"},
+				{Name: "hangs/inside", State: Failed, Message: "test.lua:6: timed out after 20ms in test.sleep: context deadline exceeded"},
+				{Name: "hangs", State: Failed, Message: "test.lua:6: timed out after 20ms in test.sleep: context deadline exceeded"},
+				{Name: "hangs in a coroutine from outside", State: Failed, Message: "test.lua:3: timed out after 20ms in test.sleep: context deadline exceeded"},
 				{Name: "goes on", State: Passed},
 			},
-			log: "FAIL hangs/inside (TIME)\n  test.lua:6: timed out after 20ms\nFAIL hangs (TIME)\n  test.lua:6: timed out after 20ms\n" +
-				"FAIL hangs in a coroutine from outside (TIME)\n  test.lua:3: timed out after 20ms\nPASS goes on (TIME)\n",
-			first: "Timeout test.lua:6: timed out after 20ms",
+			log: "FAIL hangs/inside (TIME)\n  test.lua:6: timed out after 20ms in test.sleep: context deadline exceeded\nFAIL hangs (TIME)\n  test.lua:6: timed out after 20ms in test.sleep: context deadline exceeded\n" +
+				"FAIL hangs in a coroutine from outside (TIME)\n  test.lua:3: timed out after 20ms in test.sleep: context deadline exceeded\nPASS goes on (TIME)\n",
+			first: "Timeout test.lua:6: timed out after 20ms in test.sleep: context deadline exceeded",
 		},
 		{
 			reason: "cleanups run at the end of the case, the last one first, and can fail it",
@@ -283,39 +284,42 @@ test.case("goes on", function() end)`,
 		},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			got := run(t.Context(), t, tc.script)
-			want := ended{cases: tc.cases, log: tc.log, first: tc.first, err: tc.err}
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(ended{}), cmpopts.IgnoreFields(Case{}, "Duration", "first")); diff != "" {
-				t.Errorf("the script ended (-want +got):\n%s", diff)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				got := run(t.Context(), t, tc.script)
+				want := ended{cases: tc.cases, log: tc.log, first: tc.first, err: tc.err}
+				if diff := cmp.Diff(want, got, cmp.AllowUnexported(ended{}), cmpopts.IgnoreFields(Case{}, "Duration", "first")); diff != "" {
+					t.Errorf("the script ended (-want +got):\n%s", diff)
+				}
+			})
 		})
 	}
 }
 
 // When the time of the run is over, cases end as failed, the script ends, and everything deferred is called all the same.
 func TestTheEndInACase(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	got := run(ctx, t, `
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		got := run(ctx, t, `
 test.defer(print, "script")
 test.case("outer", { retries = 5, timeout = "1h" }, function()
   test.defer(print, "outer")
   test.case("hangs", function()
     test.defer(print, "inner")
-    while true do end
+    pcall(test.sleep, "1h")
   end)
 end)
 print("not reached")`)
-	const message = "test.lua:8: timed out"
-	want := ended{
-		cases: []Case{{Name: "outer/hangs", State: Failed, Message: message}, {Name: "outer", State: Failed, Message: message}},
-		log: "FAIL outer/hangs (TIME)\n  test.lua:8: timed out\nFAIL outer (TIME)\n  test.lua:8: timed out\n" +
-			"inner\nouter\nscript\n",
-		first: "Timeout test.lua:8: timed out", err: message,
-	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(ended{}), cmpopts.IgnoreFields(Case{}, "Duration", "first")); diff != "" {
-		t.Errorf("the script ended (-want +got):\n%s", diff)
-	}
+		const message = "test.lua:8: timed out in test.sleep: context deadline exceeded"
+		want := ended{
+			cases: []Case{{Name: "outer/hangs", State: Failed, Message: message}, {Name: "outer", State: Failed, Message: message}},
+			log:   "FAIL outer/hangs (TIME)\n  " + message + "\nFAIL outer (TIME)\n  " + message + "\ninner\nouter\nscript\n",
+			first: "Timeout " + message, err: message,
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(ended{}), cmpopts.IgnoreFields(Case{}, "Duration", "first")); diff != "" {
+			t.Errorf("the script ended (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // A failure in a case leaves the local variables of the script as they are, which gopher-lua's own protected call does not.
