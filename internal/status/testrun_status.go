@@ -13,7 +13,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -112,22 +111,6 @@ func stopBy(deadline time.Time, facts TestRunFacts) time.Time {
 		return by
 	}
 	return deadline
-}
-
-// nameDelay is how long the status of a run may lack the name of its Pod when nothing else is new. Most scripts start sooner, so
-// that both are written at once.
-const nameDelay = 2 * time.Second
-
-// TestRunNameWait is how long the status can wait to be written, because it has nothing new but the name of a Pod made just now.
-func TestRunNameWait(before, after v1alpha1.TestRunStatus, facts TestRunFacts) time.Duration {
-	if before.PodName != "" || after.PodName == "" {
-		return 0
-	}
-	after.PodName = ""
-	if !equality.Semantic.DeepEqual(before, after) {
-		return 0
-	}
-	return max(facts.Seen.Created.Add(nameDelay).Sub(facts.Now), 0)
 }
 
 // TestRunDuration is how long the script ran; zero if it never started.

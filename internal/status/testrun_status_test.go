@@ -284,31 +284,6 @@ func TestTestRunStatus(t *testing.T) {
 	}
 }
 
-func TestTestRunNameWait(t *testing.T) {
-	made := contract.Observation{Created: runTime}
-	for _, tc := range []struct {
-		reason        string
-		before, after v1alpha1.TestRunStatus
-		seconds       int
-		want          time.Duration
-	}{
-		{"the Pod was made just now", admittedRun(), admittedRun(withPod), 0, 2 * time.Second},
-		{"the Pod was made a while ago", admittedRun(), admittedRun(withPod), 1, time.Second},
-		{"the Pod takes its time", admittedRun(), admittedRun(withPod), 2, 0},
-		{"the script runs", admittedRun(), admittedRun(withPod, state(v1alpha1.TestRunRunning, "Running", "")), 0, 0},
-		{"there is something to say of the Pod", admittedRun(), admittedRun(withPod, state(v1alpha1.TestRunPending, "Starting", "ErrImagePull")), 0, 0},
-		{"the name is there", admittedRun(withPod), admittedRun(withPod), 0, 0},
-		{"there is no Pod", admittedRun(), admittedRun(), 0, 0},
-	} {
-		t.Run(tc.reason, func(t *testing.T) {
-			facts := TestRunFacts{Now: after(tc.seconds).Time, Seen: made}
-			if got := TestRunNameWait(tc.before, tc.after, facts); got != tc.want {
-				t.Errorf("waits %s, want %s", got, tc.want)
-			}
-		})
-	}
-}
-
 func TestTestRunEvents(t *testing.T) {
 	for _, tc := range []struct {
 		reason        string

@@ -237,13 +237,13 @@ func TestManagerIsKilledAfterAnyWrite(t *testing.T) {
 		// attempts are how many Pods the run has; 0 for one.
 		attempts int
 	}{
-		{"the run stands still while no manager is there", (*cluster).passStep, 0, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 7, nil, 0},
-		{"the run goes on while no manager is there", (*cluster).passStep, 1, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 7, nil, 0},
-		{"the run ends while no manager is there", (*cluster).passStep, 2, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 7, nil, 0},
-		{"the run is canceled", (*cluster).cancelStep, 0, v1alpha1.TestRunError, v1alpha1.ReasonCanceled, 9, nil, 0},
+		{"the run stands still while no manager is there", (*cluster).passStep, 0, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8, nil, 0},
+		{"the run goes on while no manager is there", (*cluster).passStep, 1, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8, nil, 0},
+		{"the run ends while no manager is there", (*cluster).passStep, 2, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 8, nil, 0},
+		{"the run is canceled", (*cluster).cancelStep, 0, v1alpha1.TestRunError, v1alpha1.ReasonCanceled, 10, nil, 0},
 		{"the run is canceled while no manager is there", (*cluster).cancelStep, 2, v1alpha1.TestRunError, v1alpha1.ReasonCanceled, 9, nil, 0},
-		{"the Pod does not start", (*cluster).stuckStep, 2, v1alpha1.TestRunError, v1alpha1.ReasonImagePullFailed, 8, nil, 0},
-		{"the run has its App for itself", (*cluster).upgradeStep, 0, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 10, exclusive, 0},
+		{"the Pod does not start", (*cluster).stuckStep, 2, v1alpha1.TestRunError, v1alpha1.ReasonImagePullFailed, 9, nil, 0},
+		{"the run has its App for itself", (*cluster).upgradeStep, 0, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 11, exclusive, 0},
 		{"the run has its App for itself, and ends while no manager is there", (*cluster).upgradeStep, 2, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 10, exclusive, 0},
 		{"the run has a copy of its App", (*cluster).copyStep, 1, v1alpha1.TestRunPassed, v1alpha1.ReasonPassed, 10, ephemeral, 0},
 		{"the run is tried again", (*cluster).retryStep, 1, v1alpha1.TestRunPassed, v1alpha1.ReasonPassedAfterRetry, 10, retries(1), 2},

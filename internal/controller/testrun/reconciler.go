@@ -123,16 +123,13 @@ func (r *Reconciler) advance(ctx context.Context, run *v1alpha1.TestRun) (ctrl.R
 	case facts.Seen.Stage == contract.StageEnded:
 	case run.Spec.Cancel:
 		facts.Seen, err = r.Execution.Cancel(ctx, run)
-	case facts.Admitted && facts.Seen.Stage == contract.StageAbsent:
+	case facts.Admitted && run.Status.PodName == "":
 		err = r.start(ctx, run, &facts)
 	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	after := status.TestRun(run, facts)
-	if wait := status.TestRunNameWait(run.Status, after, facts); wait > 0 {
-		return ctrl.Result{RequeueAfter: wait}, nil
-	}
 	if after.State.Finished() || after.Attempt() > run.Status.Attempt() {
 		// This comes before the attempt's end is written down: nobody would look at it afterwards.
 		if err := r.leaveApp(ctx, run); err != nil {

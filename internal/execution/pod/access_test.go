@@ -40,16 +40,12 @@ func newExecution(refuse func() bool) (*Execution, map[string]int) {
 	return &Execution{Client: counting, Live: counting, Image: "runner:v1"}, created
 }
 
-func testRun(name string) *v1alpha1.TestRun {
-	return &v1alpha1.TestRun{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: name, UID: types.UID("uid of " + name)},
-		Spec:       v1alpha1.TestRunSpec{AppName: "shop", Script: "print(1)"},
-	}
-}
-
 func start(t *testing.T, e *Execution, app types.UID, name string) error {
 	t.Helper()
-	_, err := e.Start(t.Context(), testRun(name), &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "shop", UID: app}})
+	_, err := e.Start(t.Context(), &v1alpha1.TestRun{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: name, UID: types.UID("uid of " + name)},
+		Spec:       v1alpha1.TestRunSpec{AppName: "shop", Script: "print(1)"},
+	}, &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "shop", UID: app}})
 	return err
 }
 
@@ -100,34 +96,6 @@ func TestAccessIsGivenAgainWhenAPodIsRefused(t *testing.T) {
 	want := map[string]int{"ConfigMap": 3, "ServiceAccount": 2, "RoleBinding": 2, "Pod": 3}
 	if diff := cmp.Diff(want, created); diff != "" {
 		t.Errorf("created (-want +got):\n%s", diff)
-	}
-}
-
-// The status of a run names its Pod a little later than the Pod is there.
-func TestObserveKnowsAPodThatTheStatusDoesNotName(t *testing.T) {
-	e, _ := newExecution(func() bool { return false })
-	if err := start(t, e, "a", "run"); err != nil {
-		t.Fatal(err)
-	}
-	cluster := e.Client
-	e.Client = fake.NewClientBuilder().Build() // a cache that has not seen the Pod
-	observed := func() string {
-		t.Helper()
-		seen, err := e.Observe(t.Context(), testRun("run"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprint(seen.Stage, " ", seen.Result.Reason)
-	}
-	if got, want := observed(), "Waiting "; got != want {
-		t.Errorf("the run is %q, want %q", got, want)
-	}
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "run-1"}}
-	if err := cluster.Delete(t.Context(), pod); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := observed(), "Ended PodDeleted"; got != want {
-		t.Errorf("the run whose Pod is gone is %q, want %q", got, want)
 	}
 }
 

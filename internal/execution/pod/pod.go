@@ -24,9 +24,6 @@ import (
 	"github.com/topas-dev/topas/internal/desired"
 )
 
-// madeMemory is longer than it takes until the status of a run has the name of its Pod.
-const madeMemory = time.Minute
-
 // Execution carries runs out as Pods. What it did before is found in the cluster; in memory it only keeps what spares requests.
 type Execution struct {
 	// Client reads Pods from the cache and writes.
@@ -38,8 +35,6 @@ type Execution struct {
 
 	// accessible are the Apps that tests have access to, by UID.
 	accessible recent[types.UID]
-	// made are the Pods of which the status of their run may say nothing yet, by the UID of the run and their name.
-	made recent[string]
 }
 
 // Start brings the ConfigMap, the access to the App and the Pod of a run into being, and returns what can be seen of
@@ -64,19 +59,11 @@ func (e *Execution) Start(ctx context.Context, run *v1alpha1.TestRun, app *v1alp
 		e.accessible.remove(app.UID) // the ServiceAccount may be gone
 		return contract.Observation{}, err
 	}
-	e.made.add(madeKey(run), madeMemory)
 	return observe(pod, time.Now()), nil
 }
 
 // Observe says how far the run has come. A Pod that the run is known to have had, and that is gone, is a verdict.
 func (e *Execution) Observe(ctx context.Context, run *v1alpha1.TestRun) (contract.Observation, error) {
-	switch {
-	case run.Status.PodName != "":
-		e.made.remove(madeKey(run))
-	case e.made.has(madeKey(run)):
-		run = run.DeepCopy()
-		run.Status.PodName = desired.TestRunPodName(run.Name, run.Status.Attempt())
-	}
 	pod, err := e.find(ctx, run)
 	if err != nil {
 		return contract.Observation{}, err
@@ -126,10 +113,6 @@ func (e *Execution) Alive(ctx context.Context) ([]contract.Alive, error) {
 			return found, nil
 		}
 	}
-}
-
-func madeKey(run *v1alpha1.TestRun) string {
-	return string(run.UID) + "/" + desired.TestRunPodName(run.Name, run.Status.Attempt())
 }
 
 // attemptOf is the number at the end of the name that desired.TestRunPodName gives a Pod; 1 if there is none.
