@@ -228,7 +228,10 @@ test.case("logs in", function() print("with " .. test.secret("login/password")) 
 }
 
 func TestRunStopsWithSIGTERM(t *testing.T) {
-	r := newRunner(t, with(cluster(t), contract.EnvRoots, scriptDir(t, "print('started')\nwhile true do pcall(error) end")), "run")
+	r := newRunner(t, with(cluster(t), contract.EnvRoots, scriptDir(t, `
+require("test").defer(print, "cleaned up")
+print("started")
+while true do pcall(error) end`)), "run")
 	stdout, err := r.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -243,9 +246,14 @@ func TestRunStopsWithSIGTERM(t *testing.T) {
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
+	cleaned := false
 	for lines.Scan() {
+		cleaned = cleaned || lines.Text() == "cleaned up"
 	}
 	code, result := r.result(r.cmd.Wait())
+	if !cleaned {
+		t.Error("what was deferred was not called")
+	}
 	if code != contract.ExitError || result.Verdict != contract.Error || result.Reason != contract.ReasonTerminated {
 		t.Errorf("exit code is %d and the result %+v, want %s", code, result, contract.ReasonTerminated)
 	}
