@@ -61,8 +61,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			fmt.Sprintf("error: there is no testrun in namespace %q\nChoose another namespace with -n; 'test status -A' lists the runs of all of them\n", empty),
 		},
 		{
-			"a run of nearly that name", good, "test logs ther",
-			fmt.Sprintf("error: testrun \"ther\" is not there in namespace %q: did you mean there?\n", namespace),
+			"a run of nearly that name", good, "test logs there1",
+			fmt.Sprintf("error: testrun \"there1\" is not there in namespace %q: did you mean there?\n", namespace),
 		},
 		{
 			"no right to list", good, "test list --as jane",

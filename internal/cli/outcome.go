@@ -73,13 +73,16 @@ func (o *outcome) of(ctx context.Context, c *Clients, run *v1alpha1.TestRun) err
 	if err != nil {
 		return err
 	}
-	if !forPeople {
-		err = o.printTo(o.factory.Out, ended)
-	} else if o.wait {
+	if forPeople && o.wait {
 		verdictTo = o.factory.Out
 	}
 	printVerdict(verdictTo, ended)
-	return errors.Join(err, verdictOf(ended))
+	if !forPeople {
+		if err := o.printTo(o.factory.Out, ended); err != nil {
+			return err
+		}
+	}
+	return verdictOf(ended)
 }
 
 func (o *outcome) end(ctx context.Context, c *Clients, run *v1alpha1.TestRun, logTo io.Writer) (*v1alpha1.TestRun, error) {

@@ -104,6 +104,21 @@ func TestPrintOneOfTheAttempts(t *testing.T) {
 	}
 }
 
+// Between two attempts there is the log of the one before, and it is said which one that is.
+func TestPrintBetweenTwoAttempts(t *testing.T) {
+	s := newStage(t, nil)
+	s.makePod()
+	s.containers(ended(137))
+	s.kubelet.Write(s.log("runner"), "one\n")
+	s.again(v1alpha1.ReasonEvicted, "")
+	if err := s.reader.Print(t.Context(), s.run, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.out.String()+s.said.String(), "one\nAttempt 2 has no log yet, this is the one of pod upgrade-1\n"; got != want {
+		t.Errorf("printed and said %q, want %q", got, want)
+	}
+}
+
 func TestWait(t *testing.T) {
 	s := newStage(t, nil)
 	type end struct {

@@ -93,9 +93,10 @@ func (r *Reader) Print(ctx context.Context, run *v1alpha1.TestRun, opts Options)
 	if err != nil {
 		return err
 	}
-	pod := all.newest()
-	if opts.Attempt > 0 {
-		pod = all[opts.Attempt]
+	pod := all[cmp.Or(opts.Attempt, CurrentAttempt(run))]
+	if newest := all.newest(); opts.Attempt == 0 && pod == nil && newest != nil {
+		pod = newest
+		r.say("Attempt %d has no log yet, this is the one of pod %s\n", CurrentAttempt(run), pod.Name)
 	}
 	started := startedContainers(pod)
 	for _, name := range started {
@@ -134,15 +135,16 @@ func (r *Reader) Follow(ctx context.Context, run *v1alpha1.TestRun, opts Options
 		if err != nil {
 			return nil, err
 		}
-		if run.Status.State.Finished() && !printed && attempt >= CurrentAttempt(run) {
+		if attempt < CurrentAttempt(run) {
+			r.say("Attempt %d %s: following attempt %d\n", attempt, howItEnded(run, attempt), attempt+1)
+			// What is to come is shown as a whole.
+			opts.Tail, opts.Since = nil, 0
+			continue
+		}
+		if run.Status.State.Finished() && !printed {
 			return nil, &NoLogError{Run: run}
 		}
-		if !attemptEnded(run, attempt) || attempt >= CurrentAttempt(run) {
-			return run, nil
-		}
-		r.say("Attempt %d %s: following attempt %d\n", attempt, howItEnded(run, attempt), attempt+1)
-		// What is to come is shown as a whole.
-		opts.Tail, opts.Since = nil, 0
+		return run, nil
 	}
 }
 
