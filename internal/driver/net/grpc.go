@@ -85,6 +85,12 @@ func (e *StatusError) Error() string {
 
 func (e *StatusError) Unwrap() error { return e.cause }
 
+// Errors of a call that is made in the wrong way.
+var (
+	ErrStream = errors.New("the method is a stream, not unary")
+	ErrUnary  = errors.New("the method is unary, not a stream")
+)
+
 // Invoke makes a unary call. A status other than OK is a *StatusError; other errors say why there was no call: the
 // target is not reached, the service, the method or a field is unknown.
 func (c *Client) Invoke(ctx context.Context, call Call) (*Reply, error) {
@@ -103,11 +109,15 @@ func (c *Client) Invoke(ctx context.Context, call Call) (*Reply, error) {
 
 // callError says what became of a call within the context limited, which is derived from ctx.
 func (c *Client) callError(ctx, limited context.Context, call Call, err error) error {
+	var refused *StatusError
+	answered := errors.As(err, &refused)
+	if answered && refused.Reply.Status == int(codes.DeadlineExceeded) {
+		awaitDeadline(ctx)
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("gRPC %s %s: %w", call.Target, call.Method, ctx.Err())
 	}
-	var refused *StatusError
-	if errors.As(err, &refused) {
+	if answered {
 		return err
 	}
 	if errors.Is(limited.Err(), context.DeadlineExceeded) {
@@ -116,13 +126,22 @@ func (c *Client) callError(ctx, limited context.Context, call Call, err error) e
 	return fmt.Errorf("gRPC %s %s%s: %w", call.Target, call.Method, c.targetReachedAs(call.Target), err)
 }
 
+// awaitDeadline waits for a context that ends at any moment: the server knows the deadline too, and may be the first to
+// say that it has passed.
+func awaitDeadline(ctx context.Context) {
+	const moment = 100 * time.Millisecond
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < moment {
+		<-ctx.Done()
+	}
+}
+
 func (c *Client) invoke(ctx context.Context, call Call) (*Reply, error) {
 	m, err := c.method(ctx, call)
 	if err != nil {
 		return nil, err
 	}
 	if m.IsStreamingClient() || m.IsStreamingServer() {
-		return nil, errors.New("the method is a stream, not unary")
+		return nil, ErrStream
 	}
 	request, err := m.types.encode(m.Input(), call.Message)
 	if err != nil {

@@ -52,7 +52,7 @@ func (s *Stream) open() error {
 		return err
 	}
 	if !s.method.IsStreamingClient() && !s.method.IsStreamingServer() {
-		return errors.New("the method is unary, not a stream")
+		return ErrUnary
 	}
 	s.stream, err = s.method.conn.NewStream(s.method.types.ctx, &grpc.StreamDesc{
 		StreamName: string(s.method.Name()), ClientStreams: s.method.IsStreamingClient(), ServerStreams: s.method.IsStreamingServer(),

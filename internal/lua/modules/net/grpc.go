@@ -7,6 +7,7 @@ package net
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -41,6 +42,9 @@ func (m *Module) grpc(L *lua.LState) int {
 		L.Push(lua.LNil)
 		L.Push(callInfo(L, refused.Reply))
 		return 2
+	}
+	if errors.Is(err, driver.ErrStream) {
+		err = fmt.Errorf("%w: call net.grpc_stream", err)
 	}
 	if err != nil {
 		convert.Raise(L, err)

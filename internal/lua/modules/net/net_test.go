@@ -163,6 +163,13 @@ func TestCalls(t *testing.T) {
 			print(message.tags[1], message.greeting == "", info.status, info.status_name, info.message, info.headers.user, info.duration > 0)
 			print(#net.grpc("mock-app-echo", "topas.EchoService/Echo", { message = "hi", tags = {} }).tags)`,
 			"a\ttrue\t0\tOK\t\talice\ttrue\n0\n"},
+		{"reflection is a stream itself", `
+			local s = net.grpc_stream("mock-app-echo", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
+			s:send({ list_services = "" })
+			s:close_send()
+			for answer in s:iter() do
+				for _, service in ipairs(answer.list_services_response.service) do print(service.name) end
+			end`, "grpc.reflection.v1.ServerReflection\ngrpc.reflection.v1alpha.ServerReflection\ntopas.EchoService\n"},
 		{"a gRPC status is returned if asked for", `
 			local message, info = net.grpc("mock-app-echo", "topas.EchoService/Echo", {}, { raise = false })
 			print(message, info.status, info.status_name, info.message)`, "nil\t3\tINVALID_ARGUMENT\tmessage is empty\n"},

@@ -7,6 +7,7 @@ package net
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -58,8 +59,10 @@ func (m *Module) grpcStream(L *lua.LState) int {
 	s.call, s.raise = m.call(L, 3)
 	var err error
 	if s.Stream, err = m.driver.Open(L.Context(), s.call); err != nil {
-		noteCall(L, s.call, err, s.started)
-		convert.Raise(L, err)
+		if errors.Is(err, driver.ErrUnary) {
+			err = fmt.Errorf("%w: call net.grpc", err)
+		}
+		s.failed(L, err)
 	}
 	L.Push(&lua.LUserData{Value: s, Metatable: L.NewTypeMetatable(streamType)})
 	return 1
