@@ -41,7 +41,7 @@ func Connect(ctx context.Context, e Environment) (modules.Drivers, func(), error
 	if err != nil {
 		return modules.Drivers{}, nil, err
 	}
-	app, err := sut.New(ctx, sut.Config{Kube: kube, Namespace: e.Namespace, App: e.App, Host: e.Host})
+	app, err := sut.New(ctx, sut.Config{Kube: kube, Cluster: e.Cluster, Namespace: e.Namespace, App: e.App, Host: e.Host})
 	if err != nil {
 		return modules.Drivers{}, nil, err
 	}

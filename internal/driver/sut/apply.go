@@ -11,9 +11,10 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/util/retry"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
 )
@@ -27,10 +28,13 @@ type Patch struct {
 	EnvVars map[string]string
 }
 
+// restartVariable is an environment variable whose change has the Pods of a service replaced.
+const restartVariable = "TOPAS_RESTARTED_AT"
+
 // ApplyService changes a service of the App, or adds one if the App has none of that name: then image, version and
 // port are needed. It does not wait until the change is carried out: see WaitReady.
 func (c *Client) ApplyService(ctx context.Context, name string, p Patch) error {
-	return c.update(ctx, func(app *v1alpha1.App) error {
+	before, err := c.update(ctx, func(app *v1alpha1.App) error {
 		if database(app, name) != nil {
 			return fmt.Errorf("%q is a database of app %q, not a service", name, app.Name)
 		}
@@ -45,16 +49,37 @@ func (c *Client) ApplyService(ctx context.Context, name string, p Patch) error {
 		p.apply(s)
 		return nil
 	})
+	if err == nil {
+		c.note(name, service(before, name), p)
+	}
+	return err
 }
 
 // Scale sets the number of Pods of a service that the App has.
 func (c *Client) Scale(ctx context.Context, name string, replicas int32) error {
+	p := Patch{Replicas: &replicas}
+	before, err := c.change(ctx, name, p)
+	if err == nil {
+		c.note(name, service(before, name), p)
+	}
+	return err
+}
+
+// Restart has all Pods of a service replaced, as many at a time as the service allows. It does not wait for that.
+func (c *Client) Restart(ctx context.Context, name string) error {
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	_, err := c.change(ctx, name, Patch{EnvVars: map[string]string{restartVariable: now}})
+	return err
+}
+
+// change changes a service that the App has.
+func (c *Client) change(ctx context.Context, name string, p Patch) (before *v1alpha1.App, err error) {
 	return c.update(ctx, func(app *v1alpha1.App) error {
 		s := service(app, name)
 		if s == nil {
 			return fmt.Errorf("app %q has no service %q: %s", app.Name, name, names(app))
 		}
-		s.Replicas = &replicas
+		p.apply(s)
 		return nil
 	})
 }
@@ -97,24 +122,34 @@ func (p Patch) apply(s *v1alpha1.ServiceSpec) {
 	maps.Copy(s.EnvVars, p.EnvVars)
 }
 
-// update reads the App, changes it and writes it back, again and again until nobody else wrote in between. Applying
-// on the server's side would not do: there a second call that sets less would take back what the first one set.
-func (c *Client) update(ctx context.Context, change func(*v1alpha1.App) error) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		current, err := c.App(ctx)
+// update reads the App, changes it and writes it back, again and again until nobody else wrote in between, and returns
+// the App as it was before. Applying on the server's side would not do: there a second call that sets less would take
+// back what the first one set.
+func (c *Client) update(ctx context.Context, change func(*v1alpha1.App) error) (before *v1alpha1.App, err error) {
+	backoff := wait.Backoff{Duration: 5 * time.Millisecond, Factor: 1.5, Jitter: 1, Steps: 12, Cap: time.Second}
+	for {
+		before, err := c.App(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		app := current.DeepCopy()
+		app := before.DeepCopy()
 		if err := change(app); err != nil {
-			return err
+			return nil, err
 		}
-		if err := c.kube.Update(ctx, app); err != nil {
-			return explain(app, err)
+		err = c.kube.Update(ctx, app)
+		if err == nil {
+			c.remember(app)
+			return before, nil
 		}
-		c.remember(app)
-		return nil
-	})
+		if !apierrors.IsConflict(err) {
+			return nil, explain(app, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("updating app %q, which others change all the time: %w", app.Name, ctx.Err())
+		case <-time.After(backoff.Step()):
+		}
+	}
 }
 
 // explain turns the API server's list of invalid fields into sentences that name the service.

@@ -57,6 +57,8 @@ func NewKube(cluster *rest.Config) (client.WithWatch, error) {
 type Config struct {
 	// Kube reads, watches and updates the App. Its scheme knows v1alpha1.
 	Kube client.WithWatch
+	// Cluster reaches the Pods of the App, for their logs and for commands in them. Without it there are neither.
+	Cluster *rest.Config
 	// Namespace and App name the App.
 	Namespace, App string
 	// Host returns the host at which a service or database of the App is reached, by its name in the App. Nil means
@@ -77,6 +79,7 @@ func (e *NotFoundError) Error() string {
 // Client works on one App. It can be used by several goroutines.
 type Client struct {
 	kube client.WithWatch
+	core *core
 	key  client.ObjectKey
 	host func(name string) string
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -86,16 +89,21 @@ type Client struct {
 	mu        sync.Mutex
 	seen      *v1alpha1.App // as it was last seen; replaced, never changed
 	refreshed time.Time
+	origins   map[string]*origin // of the services that this test has changed
 }
 
 // New returns a Client that works until ctx ends. The App must exist: else the error is a *NotFoundError.
 func New(ctx context.Context, c Config) (*Client, error) {
-	s := &Client{kube: c.Kube, key: client.ObjectKey{Namespace: c.Namespace, Name: c.App}, host: c.Host, dial: c.Dial, ctx: ctx}
+	s := &Client{kube: c.Kube, key: client.ObjectKey{Namespace: c.Namespace, Name: c.App}, host: c.Host, dial: c.Dial, ctx: ctx, origins: map[string]*origin{}}
 	if s.host == nil {
 		s.host = func(name string) string { return c.App + "-" + name + "." + c.Namespace + ".svc" }
 	}
 	if s.dial == nil {
 		s.dial = (&net.Dialer{}).DialContext
+	}
+	var err error
+	if s.core, err = newCore(c.Cluster); err != nil {
+		return nil, err
 	}
 	if err := s.firstLook(ctx); err != nil {
 		return nil, err

@@ -28,22 +28,79 @@ var errTimeout = errors.New("timeout of the wait")
 // WaitReady waits until a service runs as the spec says, in the version that the spec names, or until a database
 // has its schema, and until it accepts connections from here. The error of a timeout says what was last seen.
 func (c *Client) WaitReady(ctx context.Context, name string, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
+	limited, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 	defer cancel()
 
 	last := "the app could not be read"
-	err := c.follow(ctx, func(app *v1alpha1.App) (bool, error) {
+	err := c.follow(limited, func(app *v1alpha1.App) (bool, error) {
 		ready, seen, err := readiness(app, name)
 		last = seen
 		return ready, err
 	}, func(err error) { last = err.Error() })
 	if err == nil {
-		err = c.reach(ctx, name, func(seen string) { last = seen })
+		err = c.reach(limited, name, func(seen string) { last = seen })
 	}
-	if err != nil && errors.Is(context.Cause(ctx), errTimeout) {
-		return fmt.Errorf("%s was not ready within %s: %s", name, timeout, last)
+	if err != nil && errors.Is(context.Cause(limited), errTimeout) {
+		return fmt.Errorf("%s was not ready within %s: %s%s", name, timeout, last, c.pods(ctx, name))
 	}
 	return err
+}
+
+// Wanted is what a status should say. What is nil may be anything.
+type Wanted struct {
+	Ready                          *bool
+	Image                          *string
+	DesiredReplicas, ReadyReplicas *int32
+}
+
+// Wait waits until the controller has seen the App as it is, and its status of a service or database is as wanted.
+func (c *Client) Wait(ctx context.Context, name string, wanted Wanted, timeout time.Duration) error {
+	limited, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
+	defer cancel()
+
+	last := "the app could not be read"
+	err := c.follow(limited, func(app *v1alpha1.App) (bool, error) {
+		status, err := statusOf(app, name)
+		if err != nil {
+			return false, err
+		}
+		if app.Status.ObservedGeneration < app.Generation {
+			last = notSeen(app)
+			return false, nil
+		}
+		last = wanted.missing(status)
+		return last == "", nil
+	}, func(err error) { last = err.Error() })
+	if err != nil && errors.Is(context.Cause(limited), errTimeout) {
+		return fmt.Errorf("%s was not as wanted within %s: %s%s", name, timeout, last, c.pods(ctx, name))
+	}
+	return err
+}
+
+// missing says what of a status is not as wanted.
+func (w Wanted) missing(s Status) string {
+	var said []string
+	if w.Ready != nil && *w.Ready != s.Ready {
+		said = append(said, fmt.Sprintf("ready is %t", s.Ready))
+	}
+	if w.Image != nil && *w.Image != s.Image {
+		said = append(said, fmt.Sprintf("image is %q", s.Image))
+	}
+	if w.DesiredReplicas != nil && *w.DesiredReplicas != s.DesiredReplicas {
+		said = append(said, fmt.Sprintf("desired_replicas is %d", s.DesiredReplicas))
+	}
+	if w.ReadyReplicas != nil && *w.ReadyReplicas != s.ReadyReplicas {
+		said = append(said, fmt.Sprintf("ready_replicas is %d", s.ReadyReplicas))
+	}
+	if len(said) > 0 && s.Message != "" {
+		said = append(said, s.Message)
+	}
+	return strings.Join(said, ", ")
+}
+
+func notSeen(app *v1alpha1.App) string {
+	return fmt.Sprintf("the controller has not yet seen generation %d of app %q (last seen: %d)",
+		app.Generation, app.Name, app.Status.ObservedGeneration)
 }
 
 // follow calls check with the App as it is and then with every change, until check is done or fails, or ctx ends.
@@ -124,8 +181,7 @@ func readiness(app *v1alpha1.App, name string) (ready bool, seen string, err err
 		return false, "", fmt.Errorf("app %q has no service or database %q: %s", app.Name, name, names(app))
 	}
 	if app.Status.ObservedGeneration < app.Generation {
-		return false, fmt.Sprintf("the controller has not yet seen generation %d of app %q (last seen: %d)",
-			app.Generation, app.Name, app.Status.ObservedGeneration), nil
+		return false, notSeen(app), nil
 	}
 	if isService {
 		ready, seen = serviceReadiness(app, name, wanted)

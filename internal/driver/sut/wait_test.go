@@ -142,7 +142,14 @@ func TestWaitReadySaysWhatItLastSaw(t *testing.T) {
 
 // waitInVain waits a minute for an App that stays as it is. The minute is none, as all of it is in memory: how fast the
 // API server answers has no say in what was seen last.
-func (f *fixture) waitInVain(name string, dial func(context.Context, string, string) (net.Conn, error)) (err error) {
+func (f *fixture) waitInVain(name string, dial func(context.Context, string, string) (net.Conn, error)) error {
+	return f.still(func(ctx context.Context, c *sut.Client) error { return c.WaitReady(ctx, name, time.Minute) }, dial)
+}
+
+// still calls a function with a client of an App that stays as it is.
+func (f *fixture) still(
+	do func(context.Context, *sut.Client) error, dial func(context.Context, string, string) (net.Conn, error),
+) (err error) {
 	app := f.app()
 	still := interceptor.NewClient(f.kube, interceptor.Funcs{
 		Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
@@ -160,7 +167,7 @@ func (f *fixture) waitInVain(name string, dial func(context.Context, string, str
 		if newErr != nil {
 			t.Fatal(newErr)
 		}
-		err = c.WaitReady(t.Context(), name, time.Minute)
+		err = do(t.Context(), c)
 	})
 	return err
 }
