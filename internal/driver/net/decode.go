@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0
 package net
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,12 +31,18 @@ type decoder struct {
 func (t types) decode(kind protoreflect.MessageDescriptor, encoded frame) (any, error) {
 	message := dynamicpb.NewMessage(kind)
 	if err := t.unmarshal(encoded, message); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the response can't be read as a %s: %s", kind.FullName(), withoutPlace(err))
 	}
 	return decoder{types: t}.message(message), nil
 }
 
-func (t types) unmarshal(encoded []byte, message proto.Message) error {
+// unmarshal turns a panic into an error: package proto has one for an entry of a map whose key has the wrong wire type.
+func (t types) unmarshal(encoded []byte, message proto.Message) (err error) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			err = fmt.Errorf("%v", caught)
+		}
+	}()
 	return proto.UnmarshalOptions{Resolver: t, AllowPartial: true}.Unmarshal(encoded, message)
 }
 
@@ -151,27 +158,23 @@ func (d decoder) mask(message protoreflect.Message) any {
 	return strings.Join(paths, ",")
 }
 
-// any is what an Any holds: the fields of the message, or its "value" if it has a mapping of its own, beside "@type".
-// The bytes stand for a message that nobody knows the type of.
+// any is what an Any holds: the fields of the message, or its "value" if it has a mapping of its own, beside "@type". A
+// message that can't be read is left in its bytes.
 func (d decoder) any(message protoreflect.Message) any {
-	kind := message.Descriptor().Fields()
-	url := message.Get(kind.ByName("type_url")).String()
-	encoded := message.Get(kind.ByName("value")).Bytes()
-	if url == "" {
+	if d.held >= maxHeld {
 		return d.fields(message)
 	}
-	raw := map[string]any{typeField: url, valueField: encoded}
-	if d.held >= maxHeld {
-		return raw
-	}
+	kind := message.Descriptor().Fields()
+	url := message.Get(kind.ByName("type_url")).String()
 	held, err := d.types.held(url)
-	if err != nil || held == nil || d.unmarshal(encoded, held) != nil {
-		return raw
+	if err != nil || held == nil || d.unmarshal(message.Get(kind.ByName("value")).Bytes(), held) != nil {
+		return d.fields(message)
 	}
 	content := decoder{types: d.types, held: d.held + 1}.message(held)
-	if fields, ok := content.(map[string]any); ok && !hasMapping(held.Descriptor()) {
-		fields[typeField] = url
-		return fields
+	if hasMapping(held.Descriptor()) {
+		return map[string]any{typeField: url, valueField: content}
 	}
-	return map[string]any{typeField: url, valueField: content}
+	fields := content.(map[string]any)
+	fields[typeField] = url
+	return fields
 }

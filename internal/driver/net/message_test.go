@@ -8,7 +8,6 @@ package net
 import (
 	"encoding/json"
 	"math"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -130,16 +129,16 @@ var kindsCases = []struct {
 		fields{"any": fields{"@type": "type.googleapis.com/topas.test.Label", "text": "x"}, "details": []any{
 			fields{"@type": "type.googleapis.com/google.protobuf.Duration", "value": "1s"},
 			fields{"@type": "type.googleapis.com/google.protobuf.Any", "value": fields{"@type": "type.googleapis.com/google.protobuf.Empty"}},
-			fields{"@type": "type.googleapis.com/google.protobuf.Struct", "value": fields{"value": int64(1)}},
+			fields{"@type": "type.googleapis.com/google.protobuf.Struct", "value": fields{"value": int64(1), "@type": "x"}},
 		}},
 		`{"any":{"@type":"type.googleapis.com/topas.test.Label","text":"x"},"details":[
 			{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"},
 			{"@type":"type.googleapis.com/google.protobuf.Any","value":{"@type":"type.googleapis.com/google.protobuf.Empty"}},
-			{"@type":"type.googleapis.com/google.protobuf.Struct","value":{"value":1}}]}`,
+			{"@type":"type.googleapis.com/google.protobuf.Struct","value":{"@type":"x","value":1}}]}`,
 		fields{"any": fields{"@type": "type.googleapis.com/topas.test.Label", "text": "x"}, "details": []any{
 			fields{"@type": "type.googleapis.com/google.protobuf.Duration", "value": "1s"},
 			fields{"@type": "type.googleapis.com/google.protobuf.Any", "value": fields{"@type": "type.googleapis.com/google.protobuf.Empty"}},
-			fields{"@type": "type.googleapis.com/google.protobuf.Struct", "value": fields{"value": 1.0}},
+			fields{"@type": "type.googleapis.com/google.protobuf.Struct", "value": fields{"value": 1.0, "@type": "x"}},
 		}},
 	},
 	{
@@ -326,16 +325,39 @@ func TestUnknownAny(t *testing.T) {
 	server := nettest.Start(t, nettest.Both)
 	client := newTestClient(t, app{"echo": server.Address})
 	reply, err := client.Invoke(t.Context(), Call{Target: "echo", Method: nettest.Service + "/Unary", Message: fields{
-		"details": []any{fields{"@type": "x/topas.Nope", "value": "\xff"}, fields{"@type": "x/topas.test.Label", "text": "x"}, fields{"type_url": "x/topas.test.Label", "value": "\xff"}},
+		"details": []any{
+			fields{"type_url": "x/topas.Nope", "value": "\xff"}, fields{"type_url": "x/topas.test.Label", "value": "\xff"},
+			fields{"type_url": "no name", "value": ""}, fields{},
+		},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []any{
-		fields{"@type": "x/topas.Nope", "value": []byte("\xff")}, fields{"@type": "x/topas.test.Label", "text": "x"}, fields{"@type": "x/topas.test.Label", "value": []byte("\xff")},
+		fields{"type_url": "x/topas.Nope", "value": []byte("\xff")}, fields{"type_url": "x/topas.test.Label", "value": []byte("\xff")},
+		fields{"type_url": "no name", "value": []byte{}}, fields{"type_url": "", "value": []byte{}},
 	}
 	got := reply.Message.(fields)["details"]
-	if !reflect.DeepEqual(want, got) {
-		t.Errorf("details (-want +got):\n%s", cmp.Diff(want, got))
+	if diff := cmp.Diff(any(want), got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("details (-want +got):\n%s", diff)
+	}
+}
+
+func TestResponsesThatCannotBeRead(t *testing.T) {
+	server := nettest.Start(t, nettest.Both)
+	client := newTestClient(t, app{"echo": server.Address})
+	cases := []struct{ reason, bytes, want string }{
+		{"it breaks off", "\x0a", "cannot parse invalid wire-format data"},
+		{"text that is none", "\x72\x01\xff", "field topas.test.Kinds.a_string contains invalid UTF-8"},
+		{"an entry of a map that package proto panics at", "\xda\x01\x08\b\x01\n\x000000", ""},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			_, err := client.Invoke(t.Context(), Call{Target: "echo", Method: nettest.Service + "/Decode", Message: c.bytes})
+			want := "gRPC echo topas.test.Echo/Decode (" + server.Address + "): the response can't be read as a topas.test.Kinds: " + c.want
+			if err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("Invoke gave %v, want %s", err, want)
+			}
+		})
 	}
 }

@@ -139,36 +139,24 @@ func (t types) fillAny(path string, message protoreflect.Message, fields map[str
 	if err != nil {
 		return err
 	}
-	var content any = fields
-	if _, plain := fields[valueField]; held == nil || (plain && hasMapping(held.Descriptor())) {
+	if held == nil {
+		return fmt.Errorf("%s: no message type %q is known", inside(path, typeField), url)
+	}
+	var content any = without(fields, typeField)
+	if hasMapping(held.Descriptor()) {
 		content = fields[valueField]
 	}
-	var encoded []byte
-	if held == nil {
-		text, ok := content.(string)
-		if !ok {
-			return fmt.Errorf("%s: no message type %q is known", inside(path, typeField), url)
-		}
-		encoded = []byte(text)
-	} else if encoded, err = t.hold(path, held, content); err != nil {
+	if err := t.fill(path, held, content); err != nil {
 		return err
+	}
+	encoded, err := proto.Marshal(held)
+	if err != nil {
+		return fmt.Errorf("%s: %s", path, withoutPlace(err))
 	}
 	kind := message.Descriptor().Fields()
 	message.Set(kind.ByName("type_url"), protoreflect.ValueOfString(url))
 	message.Set(kind.ByName("value"), protoreflect.ValueOfBytes(encoded))
 	return nil
-}
-
-func (t types) hold(path string, held *dynamicpb.Message, content any) ([]byte, error) {
-	if fields, ok := content.(map[string]any); ok {
-		if _, typed := fields[typeField]; typed && held.Descriptor().FullName() != "google.protobuf.Any" {
-			content = without(fields, typeField)
-		}
-	}
-	if err := t.fill(path, held, content); err != nil {
-		return nil, err
-	}
-	return proto.MarshalOptions{Deterministic: true}.Marshal(held)
 }
 
 func without(fields map[string]any, name string) map[string]any {

@@ -122,10 +122,33 @@ func (s *Server) Received() proto.Message {
 	return last
 }
 
+// Wire is the last message that the server was sent, in bytes.
+func (s *Server) Wire() ([]byte, error) { return proto.Marshal(s.Received()) }
+
 // JSON is a message as Google's own code writes it.
 func (s *Server) JSON(message proto.Message) (string, error) {
 	encoded, err := protojson.MarshalOptions{UseProtoNames: true, Resolver: resolver{s.types}}.Marshal(message)
 	return string(encoded), err
+}
+
+// Parse reads a message of the type Kinds.
+func (s *Server) Parse(encoded []byte) (proto.Message, error) {
+	found, err := s.files.FindDescriptorByName("topas.test.Kinds")
+	if err != nil {
+		return nil, err
+	}
+	return s.parse(found.(protoreflect.MessageDescriptor), encoded)
+}
+
+func (s *Server) parse(kind protoreflect.MessageDescriptor, encoded []byte) (message *dynamicpb.Message, err error) {
+	// Package proto panics at an entry of a map whose key has the wrong wire type.
+	defer func() {
+		if caught := recover(); caught != nil {
+			err = fmt.Errorf("%v", caught)
+		}
+	}()
+	message = dynamicpb.NewMessage(kind)
+	return message, proto.UnmarshalOptions{Resolver: resolver{s.types}}.Unmarshal(encoded, message)
 }
 
 // resolver finds the types that the server has, then those that are linked into the test.
@@ -211,8 +234,7 @@ func (s *Server) receive(method protoreflect.MethodDescriptor, stream grpc.Serve
 	if err != nil {
 		return nil, err
 	}
-	message = dynamicpb.NewMessage(method.Input())
-	if err := (proto.UnmarshalOptions{Resolver: resolver{s.types}}).Unmarshal(encoded, message); err != nil {
+	if message, err = s.parse(method.Input(), encoded); err != nil {
 		return nil, err
 	}
 	s.mutex.Lock()
@@ -245,10 +267,9 @@ func (s *Server) serve(method protoreflect.MethodDescriptor, stream grpc.ServerS
 		}
 		return nil
 	case "Decode":
+		// As fields that nobody knows, the bytes are sent as they are.
 		message := dynamicpb.NewMessage(method.Output())
-		if err := proto.Unmarshal(request.Get(request.Descriptor().Fields().ByName("value")).Bytes(), message); err != nil {
-			return status.Error(codes.InvalidArgument, "not a message")
-		}
+		message.SetUnknown(request.Get(request.Descriptor().Fields().ByName("value")).Bytes())
 		return stream.SendMsg(message)
 	case "Refuse":
 		return refuse(request)
