@@ -50,7 +50,7 @@ func (m *Manager) Rest(ctx context.Context, controller string, passes int) (Metr
 	var problem error
 	since := time.Now()
 	for {
-		now, err := readMetrics(ctx, m.url)
+		now, err := readManager(ctx, m.url)
 		if err != nil {
 			problem, last = err, nil
 		} else if last == nil || now.busy() || now.Passes(controller) < float64(passes) ||

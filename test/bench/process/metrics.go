@@ -28,12 +28,13 @@ const (
 // Metrics are the values of the series, by name and labels as the manager writes them: name{label="value",...}.
 type Metrics map[string]float64
 
-func readMetrics(ctx context.Context, url string) (Metrics, error) {
+// ReadMetrics reads the metrics that a program serves.
+func ReadMetrics(ctx context.Context, client *http.Client, url string) (Metrics, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +45,17 @@ func readMetrics(ctx context.Context, url string) (Metrics, error) {
 	return parseMetrics(response.Body)
 }
 
-// parseMetrics reads the text format of Prometheus and returns an error if it lacks one of those that are read here: a
-// metric that got another name must not count as 0.
+// readManager returns an error if the manager lacks one of the metrics that are read here: one that got another name must not
+// count as 0.
+func readManager(ctx context.Context, url string) (Metrics, error) {
+	m, err := ReadMetrics(ctx, http.DefaultClient, url)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.check()
+}
+
+// parseMetrics reads the text format of Prometheus.
 func parseMetrics(text io.Reader) (Metrics, error) {
 	m := Metrics{}
 	lines := bufio.NewScanner(text)
@@ -64,12 +74,16 @@ func parseMetrics(text io.Reader) (Metrics, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("reading the metrics: %w", err)
 	}
+	return m, nil
+}
+
+func (m Metrics) check() error {
 	for _, name := range []string{metricRequests, metricPasses, metricQueued, metricWorking, metricAllocated, metricCPU} {
 		if len(m.series(name)) == 0 {
-			return nil, fmt.Errorf("reading the metrics: there is no %s", name)
+			return fmt.Errorf("reading the metrics: there is no %s", name)
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // series are those of a name that have all of these labels, each as in name="value".

@@ -67,7 +67,11 @@ func TestParseMetricsRefuses(t *testing.T) {
 		{"it is no metrics page", "<html>no\n", `"<html>no" is no series with a value`},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			if _, err := parseMetrics(strings.NewReader(tc.page)); err == nil || !strings.Contains(err.Error(), tc.want) {
+			m, err := parseMetrics(strings.NewReader(tc.page))
+			if err == nil {
+				err = m.check()
+			}
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error is %v, want one with %q", err, tc.want)
 			}
 		})

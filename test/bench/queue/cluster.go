@@ -10,11 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -121,6 +124,19 @@ func (c *cluster) during(ctx context.Context, program *process.Process, work fun
 	err := work()
 	done()
 	return errors.Join(err, program.Stop())
+}
+
+// serverCPU is what the API server has used until now.
+func (c *cluster) serverCPU(ctx context.Context) (time.Duration, error) {
+	client, err := rest.HTTPClientFor(c.Config)
+	if err != nil {
+		return 0, fmt.Errorf("making a client: %w", err)
+	}
+	metrics, err := process.ReadMetrics(ctx, client, strings.TrimSuffix(c.Config.Host, "/")+"/metrics")
+	if err != nil {
+		return 0, fmt.Errorf("asking the API server: %w", err)
+	}
+	return time.Duration(metrics.CPU() * float64(time.Second)), nil
 }
 
 // createAll makes this many objects, several at once.

@@ -23,6 +23,9 @@ import (
 
 const jobController = "kube-controller-manager"
 
+// unlimited are the flags that lift the limits of the Job controller's client.
+var unlimited = []string{"--kube-api-qps=10000", "--kube-api-burst=10000"}
+
 // measureJobs drains Jobs by the Job controller, of which at most slots are unfinished at once.
 func measureJobs(ctx context.Context, n int, flags ...string) (m measurement, err error) {
 	progress("%d Jobs %v", n, flags)
@@ -62,11 +65,7 @@ func (j *jobs) measure(ctx context.Context, n int) (m measurement, err error) {
 	if err := j.drain(ctx, "warmup", warmups); err != nil {
 		return m, err
 	}
-	used, err := j.controller.Usage()
-	if err != nil {
-		return m, err
-	}
-	before, err := j.counted(jobController)
+	before, err := j.look(ctx)
 	if err != nil {
 		return m, err
 	}
@@ -74,15 +73,30 @@ func (j *jobs) measure(ctx context.Context, n int) (m measurement, err error) {
 	if err := j.drain(ctx, "job", n); err != nil {
 		return m, err
 	}
-	m = measurement{what: "Jobs", count: n, took: time.Since(start), maxRunning: j.kubelet.maxAlive()}
-	after, err := j.counted(jobController)
+	took := time.Since(start)
+	after, err := j.look(ctx)
 	if err != nil {
 		return m, err
 	}
-	m.requests = after.since(before)
-	usedNow, err := j.controller.Usage()
-	m.cpu, m.peak = usedNow.CPU-used.CPU, usedNow.PeakMemory
-	return m, err
+	return measurement{
+		what: "Jobs", count: n, took: took,
+		requests:   after.requests.since(before.requests),
+		cpu:        after.used.CPU - before.used.CPU,
+		peak:       after.used.PeakMemory,
+		serverCPU:  after.serverCPU - before.serverCPU,
+		maxRunning: j.kubelet.maxAlive(),
+	}, nil
+}
+
+func (j *jobs) look(ctx context.Context) (s state, err error) {
+	if s.used, err = j.controller.Usage(); err != nil {
+		return s, err
+	}
+	if s.serverCPU, err = j.serverCPU(ctx); err != nil {
+		return s, err
+	}
+	s.requests, err = j.counted(jobController)
+	return s, err
 }
 
 // drain makes a Job as soon as there are fewer than slots that have not ended.

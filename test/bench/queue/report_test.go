@@ -19,18 +19,21 @@ func TestReport(t *testing.T) {
 		requests: requests{{"create", "pods"}: 10, {"patch", "testruns/status"}: 30, {"get", "testruns"}: 10}}
 	many := measurement{what: "TestRuns", count: 100, took: 10 * time.Second, cpu: 2 * time.Second, allocated: 44e6, peak: 8e7, maxRunning: 50,
 		requests: requests{{"create", "pods"}: 100, {"patch", "testruns/status"}: 310, {"get", "testruns"}: 100, {"create", "events"}: 200, {"watch", "pods"}: 10}}
-	jobs := measurement{what: "Jobs", count: 100, took: 20 * time.Second, requests: requests{{"update", "jobs/status"}: 300}}
-	slow := measurement{what: "Jobs", count: 100, took: 50 * time.Second, requests: requests{{"list", "jobs"}: 1}}
+	jobs := measurement{what: "Jobs", count: 100, took: 50 * time.Second, requests: requests{{"update", "jobs/status"}: 300}}
+	free := measurement{what: "Jobs", count: 1000, took: 50 * time.Second, requests: requests{{"list", "jobs"}: 1}}
 	var out bytes.Buffer
-	if err := report(&out, results{few, many, jobs, slow}); err != nil {
+	if err := report(&out, results{few, many, jobs, free}); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	want := `{"runs_per_second":10,"cost_ratio_10k_1k":1.44,"speed_vs_jobs":2,"writes_per_run":4.1,"max_running":50,` +
+	want := `{"runs_per_second":10,"cost_ratio_10k_1k":1.44,"speed_vs_jobs":5,"writes_per_run":4.1,"max_running":50,` +
 		`"reads_per_run":1,"events_per_run":2,"allocated_ratio_10k_1k":1.1,"requests_ratio_10k_1k":1.44,"cpu_ratio_10k_1k":2,` +
-		`"cpu_ms_per_run":20,"peak_memory_mb":80,"speed_vs_jobs_at_default_limits":5}`
+		`"cpu_ms_per_run":20,"peak_memory_mb":80,"speed_vs_jobs_without_client_limits":0.5}`
 	if diff := cmp.Diff(want, lines[len(lines)-1]); diff != "" {
 		t.Errorf("the last line (-want +got):\n%s", diff)
+	}
+	if table := out.String(); !strings.Contains(table, "update jobs/status") || strings.Contains(table, "list jobs") {
+		t.Errorf("the table is\n%swant the requests that are frequent, and no others", table)
 	}
 }
 

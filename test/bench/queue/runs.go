@@ -108,6 +108,7 @@ func (q *queue) drain(ctx context.Context, n int) (measurement, error) {
 		what: "TestRuns", count: n, created: created, took: took,
 		requests:   after.requests.since(before.requests),
 		cpu:        after.used.CPU - before.used.CPU,
+		serverCPU:  after.serverCPU - before.serverCPU,
 		peak:       after.used.PeakMemory,
 		allocated:  after.metrics.Allocated() - before.metrics.Allocated(),
 		maxRunning: q.kubelet.maxAlive(),
@@ -123,11 +124,12 @@ func (q *queue) create(ctx context.Context, prefix string, n int) error {
 	})
 }
 
-// state is what the manager has used until it rests.
+// state is what was used until the manager rests.
 type state struct {
-	metrics  process.Metrics
-	used     process.Usage
-	requests requests
+	metrics   process.Metrics
+	used      process.Usage
+	serverCPU time.Duration
+	requests  requests
 }
 
 func (q *queue) look(ctx context.Context) (s state, err error) {
@@ -135,6 +137,9 @@ func (q *queue) look(ctx context.Context) (s state, err error) {
 		return s, err
 	}
 	if s.used, err = q.manager.Usage(); err != nil {
+		return s, err
+	}
+	if s.serverCPU, err = q.serverCPU(ctx); err != nil {
 		return s, err
 	}
 	s.requests, err = q.counted(managerAgent)
