@@ -146,12 +146,10 @@ func (f *fixture) waitInVain(name string, dial func(context.Context, string, str
 	return f.still(func(ctx context.Context, c *sut.Client) error { return c.WaitReady(ctx, name, time.Minute) }, dial)
 }
 
-// still calls a function with a client of an App that stays as it is.
-func (f *fixture) still(
-	do func(context.Context, *sut.Client) error, dial func(context.Context, string, string) (net.Conn, error),
-) (err error) {
+// frozen is a client of an App that stays as it is now.
+func (f *fixture) frozen() client.WithWatch {
 	app := f.app()
-	still := interceptor.NewClient(f.kube, interceptor.Funcs{
+	return interceptor.NewClient(f.kube, interceptor.Funcs{
 		Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
 			app.DeepCopyInto(obj.(*v1alpha1.App))
 			return nil
@@ -162,8 +160,15 @@ func (f *fixture) still(
 			return quiet, nil
 		},
 	})
+}
+
+// still calls a function with a client of an App that stays as it is.
+func (f *fixture) still(
+	do func(context.Context, *sut.Client) error, dial func(context.Context, string, string) (net.Conn, error),
+) (err error) {
+	frozen := f.frozen()
 	synctest.Test(f.t, func(t *testing.T) {
-		c, newErr := sut.New(t.Context(), sut.Config{Kube: still, Namespace: f.namespace, App: appName, Dial: dial})
+		c, newErr := sut.New(t.Context(), sut.Config{Kube: frozen, Namespace: f.namespace, App: appName, Dial: dial})
 		if newErr != nil {
 			t.Fatal(newErr)
 		}
