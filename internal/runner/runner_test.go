@@ -59,8 +59,6 @@ func TestTheWholePath(t *testing.T) {
 		}
 	})
 
-	t.Run("the examples of the documentation", s.runExamples)
-
 	t.Run("parameters", func(t *testing.T) {
 		var log bytes.Buffer
 		Run(t.Context(), Options{
@@ -194,6 +192,8 @@ func TestTheWholePath(t *testing.T) {
 			t.Errorf("result (-want +got):\n%s", diff)
 		}
 	})
+
+	t.Run("the examples of the documentation", s.runExamples)
 }
 
 func TestAPanicIsAResult(t *testing.T) {
