@@ -223,7 +223,12 @@ assert(#rows == 1 and rows[1].name == %q, "somebody else writes to this database
 		runs[name] = run
 	}
 	for _, run := range runs {
-		until(t, run, 5*time.Minute, "runs", func(r *topasv1alpha1.TestRun) bool { return r.Status.State == topasv1alpha1.TestRunRunning }, describeRun)
+		until(t, run, 5*time.Minute, "runs or has ended", func(r *topasv1alpha1.TestRun) bool {
+			return r.Status.State == topasv1alpha1.TestRunRunning || r.Status.State.Finished()
+		}, describeRun)
+		if run.Status.State.Finished() {
+			t.Fatalf("%s ended too early, as %s", run.Name, describeRun(run))
+		}
 	}
 	copies := map[string]bool{"mock-app": true, runs["first"].Status.AppName: true, runs["second"].Status.AppName: true}
 	apps := &topasv1alpha1.AppList{}
