@@ -50,8 +50,8 @@ type Reply struct {
 	// default, except messages, those of a oneof and those marked optional, which are left out. Integers are int64 and
 	// the like, enums their names, bytes []byte, maps have their keys as strings. Of the well-known types, a Timestamp
 	// is a string (RFC 3339), a Duration such as "1.5s", a FieldMask such as "name,address.city"; Struct, Value,
-	// ListValue and the wrappers are what they hold; and Any is the message that it holds with its type as "@type". It
-	// is nil if the status is not OK.
+	// ListValue and the wrappers are what they hold; and Any is the message that it holds with its type as "@type", or
+	// its own fields if that message can't be read. Message is nil if the status is not OK.
 	Message any
 	// Status is 0 for OK; StatusName is such as "NOT_FOUND".
 	Status        int

@@ -52,7 +52,7 @@ func receive(t *testing.T, stream *Stream, want any) {
 func ended(t *testing.T, stream *Stream) {
 	t.Helper()
 	for range 2 {
-		if message, err := stream.Recv(t.Context()); err != io.EOF {
+		if message, err := stream.Recv(t.Context()); !errors.Is(err, io.EOF) {
 			t.Fatalf("at the end, Recv gave %v, %v", message, err)
 		}
 	}
