@@ -111,14 +111,14 @@ func (c *Conn) run(ctx context.Context, sql string, args []any, each func(row ma
 	if err != nil {
 		return 0, sqlError(sql, err)
 	}
-	values, formats, err := c.bind(statement, args)
+	values, err := c.bind(statement, args)
 	if err != nil {
 		return 0, sqlError(sql, err)
 	}
 	// What is left of too many rows is not waited for.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	reader := conn.PgConn().ExecStatement(ctx, statement, values, formats, nil)
+	reader := conn.PgConn().ExecStatement(ctx, statement, values, nil, nil)
 	tooMuch := c.read(reader, each)
 	if tooMuch != nil {
 		cancel()
@@ -145,18 +145,19 @@ func (c *Conn) prepare(ctx context.Context, conn *pgconn.PgConn, sql string) (*p
 	return conn.Prepare(ctx, "", sql, nil)
 }
 
-func (c *Conn) bind(statement *pgconn.StatementDescription, args []any) (values [][]byte, formats []int16, err error) {
+func (c *Conn) bind(statement *pgconn.StatementDescription, args []any) ([][]byte, error) {
 	if len(args) != len(statement.ParamOIDs) {
-		return nil, nil, fmt.Errorf("the statement needs %d values, and %d are given", len(statement.ParamOIDs), len(args))
+		return nil, fmt.Errorf("the statement needs %d values, and %d are given", len(statement.ParamOIDs), len(args))
 	}
+	values := make([][]byte, len(args))
 	for i, arg := range args {
-		p, err := c.types.encode(statement.ParamOIDs[i], arg)
+		value, err := c.types.encode(statement.ParamOIDs[i], arg)
 		if err != nil {
-			return nil, nil, fmt.Errorf("value %d: %w", i+1, err)
+			return nil, fmt.Errorf("value %d: %w", i+1, err)
 		}
-		values, formats = append(values, p.value), append(formats, p.format)
+		values[i] = value
 	}
-	return values, formats, nil
+	return values, nil
 }
 
 // read reads all rows, or fails if they are too many.

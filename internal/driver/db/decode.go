@@ -6,7 +6,6 @@ SPDX-License-Identifier: Apache-2.0
 package db
 
 import (
-	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"math"
@@ -185,12 +184,12 @@ func (r *arrayReader) value(depth int) (any, bool) {
 }
 
 func (r *arrayReader) quoted() ([]byte, bool) {
-	raw := bytes.Buffer{}
+	raw := strings.Builder{}
 	for i := 0; i < len(r.text); i++ {
 		switch r.text[i] {
 		case '"':
 			r.text = r.text[i+1:]
-			return notNil(raw.Bytes()), true
+			return []byte(raw.String()), true
 		case '\\':
 			i++
 		}

@@ -16,41 +16,20 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// parameter is a value as it is sent: nil is NULL.
-type parameter struct {
-	value  []byte
-	format int16
-}
-
-// encode makes a parameter of a value, see Query. It leaves to the server what a text means to a type: that loses
-// nothing, and the server says best what it can't read.
-func (t types) encode(oid uint32, value any) (parameter, error) {
-	switch v := value.(type) {
-	case nil:
-		return parameter{}, nil
-	case []byte:
-		return parameter{value: notNil(v), format: pgtype.BinaryFormatCode}, nil
-	case string:
-		// A bytea is read as its bytes, so that this is how it is written.
-		if oid == pgtype.ByteaOID {
-			return parameter{value: notNil([]byte(v)), format: pgtype.BinaryFormatCode}, nil
-		}
+// encode writes a value as PostgreSQL reads it, see Query; nil is NULL. It leaves to the server what a text means to a
+// type: that loses nothing, and the server says best what it can't read.
+func (t types) encode(oid uint32, value any) ([]byte, error) {
+	if value == nil {
+		return nil, nil
 	}
 	text, err := t.encodeText(oid, value)
-	return parameter{value: notNil([]byte(text)), format: pgtype.TextFormatCode}, err
-}
-
-// notNil keeps what is empty from being NULL.
-func notNil(value []byte) []byte {
-	if value == nil {
-		return []byte{}
-	}
-	return value
+	return []byte(text), err
 }
 
 func (t types) encodeText(oid uint32, value any) (string, error) {
 	switch v := value.(type) {
 	case string:
+		// A bytea is read as its bytes, so that this is how it is written.
 		if oid == pgtype.ByteaOID {
 			return `\x` + hex.EncodeToString([]byte(v)), nil
 		}
