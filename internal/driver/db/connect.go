@@ -38,7 +38,7 @@ func (c *Conn) connect(ctx context.Context) error {
 			return nil
 		}
 		// An attempt that was cut short says less than the one before it.
-		if last == nil || limited.Err() == nil {
+		if last == nil || !over(limited) {
 			last = err
 		}
 		if ctx.Err() == nil && !c.address.mayPass(err) {
@@ -54,6 +54,12 @@ func (c *Conn) connect(ctx context.Context) error {
 		}
 		return fmt.Errorf("%s: not within %s; at last: %w", &c.address, c.address.Timeout, seen(last))
 	}
+}
+
+// over reports whether a context has ended. A connection may know that a moment before the context itself.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 func (c *Conn) dial(ctx context.Context) (*pgx.Conn, error) {

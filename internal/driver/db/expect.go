@@ -89,7 +89,7 @@ func (c *Conn) ExpectEventually(ctx context.Context, expected Expectation, timeo
 			return err
 		}
 		// A look that was cut short says less than the one before it.
-		if last == nil || looking.Err() == nil {
+		if last == nil || !over(looking) {
 			last = err
 		}
 		select {
