@@ -114,7 +114,9 @@ func TestTestRunObjects(t *testing.T) {
 		{"git-secret-pod.yaml", func() (any, error) { return TestRunPod(secretGitRun(), appUnderTest(), "topas/runner:v1") }},
 		{"placed-configmap.yaml", func() (any, error) { return TestRunConfigMap(placedRun()) }},
 		{"placed-pod.yaml", func() (any, error) { return TestRunPod(placedRun(), appUnderTest(), "topas/runner:v1") }},
-		{"second-attempt-pod.yaml", func() (any, error) { return TestRunPod(secondAttempt(), AppCopy(secondAttempt(), appUnderTest()), "topas/runner:v1") }},
+		{"second-attempt-pod.yaml", func() (any, error) {
+			return TestRunPod(secondAttempt(), AppCopy(secondAttempt(), appUnderTest()), "topas/runner:v1")
+		}},
 		{"serviceaccount.yaml", func() (any, error) { return RunnerServiceAccount(appUnderTest()), nil }},
 		{"rolebinding.yaml", func() (any, error) { return RunnerRoleBinding(appUnderTest()), nil }},
 	} {
