@@ -31,7 +31,7 @@ type block struct {
 	line                 int
 }
 
-var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+var fence = regexp.MustCompile("(?ms)^```([a-z ]*)\n(.*?)^```$")
 
 // blocks returns the fenced blocks in the language of the README and of every page below docs.
 func blocks(t *testing.T, language string) []block {
@@ -71,7 +71,7 @@ func TestLuaExamplesInTheDocs(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "login"}, StringData: map[string]string{"password": "p4ssword"},
 	})
 	untilReady(t, app)
-	for i, b := range blocks(t, "lua") {
+	for i, b := range append(blocks(t, "lua"), blocks(t, "lua cluster")...) {
 		t.Run(fmt.Sprintf("%s:%d", b.page, b.line), func(t *testing.T) {
 			run := testRun(ns, fmt.Sprintf("example-%d", i), b.text)
 			run.Spec.Files, run.Spec.Secrets = sampleFiles(t), []string{"login"}
