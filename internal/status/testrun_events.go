@@ -23,7 +23,7 @@ type TestRunEvent struct {
 }
 
 // TestRunEventOf returns the event for a change of status, or nil when there is nothing to tell that is not in the status for
-// as long as it is true: that a run waits, or is being started.
+// as long as it is true: that a run waits, is being started, or runs, of which its Pod's events tell as well.
 func TestRunEventOf(before, after v1alpha1.TestRunStatus) *TestRunEvent {
 	if len(after.Attempts) > len(before.Attempts) && !after.State.Finished() {
 		return &TestRunEvent{Type: corev1.EventTypeWarning, Reason: after.Attempts[len(after.Attempts)-1].Reason, Action: "Retry",
@@ -39,8 +39,6 @@ func TestRunEventOf(before, after v1alpha1.TestRunStatus) *TestRunEvent {
 	case after.State.Finished():
 		event.Type, event.Action = corev1.EventTypeWarning, "Finish"
 		event.Note = cutText(cmp.Or(after.Message, "The test ended as "+string(after.State)), maxNote)
-	case after.State == v1alpha1.TestRunRunning:
-		event.Action, event.Note = "Run", "The script runs in Pod "+after.PodName
 	default:
 		return nil
 	}
