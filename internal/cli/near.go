@@ -9,6 +9,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/topas-dev/topas/internal/spelling"
 )
 
 // lettersPerTypo is how many letters of a name allow for one that is wrong.
@@ -22,7 +24,7 @@ func near(name string, names []string) []string {
 	}
 	var likely []candidate
 	for _, n := range names {
-		typos := distance(name, n)
+		typos := spelling.Distance(name, n)
 		if typos <= max(1, len(name)/lettersPerTypo) || name != "" && strings.HasPrefix(n, name) {
 			likely = append(likely, candidate{n, typos})
 		}
@@ -33,25 +35,4 @@ func near(name string, names []string) []string {
 		result = append(result, c.name)
 	}
 	return result
-}
-
-// distance is the number of letters to put in, take out or replace on the way from a to b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range b {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

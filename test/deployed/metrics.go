@@ -10,12 +10,9 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net/http"
 	"os/exec"
 	"regexp"
-	"strconv"
-	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -23,42 +20,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/topas-dev/topas/test/bench/process"
 )
-
-// Metrics are values of series, by name and labels as they are written: name{label="value",...}.
-type Metrics map[string]float64
-
-// ParseMetrics reads the text format of Prometheus.
-func ParseMetrics(text io.Reader) (Metrics, error) {
-	metrics := Metrics{}
-	lines := bufio.NewScanner(text)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		line := lines.Text()
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		end := strings.LastIndexByte(line, ' ')
-		value, err := strconv.ParseFloat(line[end+1:], 64)
-		if end < 0 || err != nil {
-			return nil, fmt.Errorf("reading metrics: %q is no series with a value", line)
-		}
-		metrics[line[:end]] = value
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("reading metrics: %w", err)
-	}
-	return metrics, nil
-}
-
-// Value is that of a series without labels, which must be there.
-func (m Metrics) Value(name string) (float64, error) {
-	value, ok := m[name]
-	if !ok {
-		return 0, fmt.Errorf("reading metrics: there is no %s", name)
-	}
-	return value, nil
-}
 
 // Scraper reads the metrics of the manager.
 type Scraper struct {
@@ -120,7 +84,7 @@ func readerToken(ctx context.Context, cluster client.Client, namespace string) (
 }
 
 // Scrape returns the metrics of this moment.
-func (s *Scraper) Scrape(ctx context.Context) (Metrics, error) {
+func (s *Scraper) Scrape(ctx context.Context) (process.Metrics, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {
 		return nil, err
@@ -134,7 +98,7 @@ func (s *Scraper) Scrape(ctx context.Context) (Metrics, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("reading metrics of the manager: the answer is %s", response.Status)
 	}
-	return ParseMetrics(response.Body)
+	return process.ParseMetrics(response.Body)
 }
 
 func (s *Scraper) stop() {

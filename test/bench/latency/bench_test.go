@@ -18,11 +18,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/topas-dev/topas/api/v1alpha1"
-	"github.com/topas-dev/topas/test/deployed"
+	"github.com/topas-dev/topas/test/bench/process"
 )
 
 func TestRequestsOf(t *testing.T) {
-	server, err := deployed.ParseMetrics(strings.NewReader(`
+	server, err := process.ParseMetrics(strings.NewReader(`
 # TYPE apiserver_request_total counter
 apiserver_request_total{code="201",component="apiserver",resource="pods",scope="resource",subresource="",verb="POST"} 3
 apiserver_request_total{code="409",component="apiserver",resource="pods",scope="resource",subresource="",verb="POST"} 1

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/topas-dev/topas/test/deployed"
+	"github.com/topas-dev/topas/test/bench/process"
 )
 
 const (
@@ -166,7 +166,7 @@ func (b *bench) look(ctx context.Context) (spent, error) {
 		return spent{}, fmt.Errorf("reading metrics of the API server: %w", err)
 	}
 	defer func() { _ = text.Close() }()
-	server, err := deployed.ParseMetrics(text)
+	server, err := process.ParseMetrics(text)
 	if err != nil {
 		return spent{}, err
 	}
@@ -188,7 +188,7 @@ func (b *bench) look(ctx context.Context) (spent, error) {
 var label = regexp.MustCompile(`(\w+)="([^"]*)"`)
 
 // requestsOf returns the requests that the API server has answered, by verb and resource. Its own metrics are not counted.
-func requestsOf(server deployed.Metrics) map[string]float64 {
+func requestsOf(server process.Metrics) map[string]float64 {
 	requests := map[string]float64{}
 	for series, n := range server {
 		if !strings.HasPrefix(series, metricRequests+"{") {

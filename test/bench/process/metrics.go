@@ -42,7 +42,7 @@ func ReadMetrics(ctx context.Context, client *http.Client, url string) (Metrics,
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("reading the metrics: the answer is %s", response.Status)
 	}
-	return parseMetrics(response.Body)
+	return ParseMetrics(response.Body)
 }
 
 // readManager returns an error if the manager lacks one of the metrics that are read here: one that got another name must not
@@ -55,10 +55,11 @@ func readManager(ctx context.Context, url string) (Metrics, error) {
 	return m, m.check()
 }
 
-// parseMetrics reads the text format of Prometheus.
-func parseMetrics(text io.Reader) (Metrics, error) {
+// ParseMetrics reads the text format of Prometheus.
+func ParseMetrics(text io.Reader) (Metrics, error) {
 	m := Metrics{}
 	lines := bufio.NewScanner(text)
+	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line := lines.Text()
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -75,6 +76,15 @@ func parseMetrics(text io.Reader) (Metrics, error) {
 		return nil, fmt.Errorf("reading the metrics: %w", err)
 	}
 	return m, nil
+}
+
+// Value is that of a series without labels, which must be there.
+func (m Metrics) Value(name string) (float64, error) {
+	value, ok := m[name]
+	if !ok {
+		return 0, fmt.Errorf("reading the metrics: there is no %s", name)
+	}
+	return value, nil
 }
 
 func (m Metrics) check() error {

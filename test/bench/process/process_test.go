@@ -43,7 +43,7 @@ process_cpu_seconds_total 1.25
 `
 
 func TestParseMetrics(t *testing.T) {
-	m, err := parseMetrics(strings.NewReader(page))
+	m, err := ParseMetrics(strings.NewReader(page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestParseMetrics(t *testing.T) {
 	if !m.busy() {
 		t.Error("a manager with Apps in its queue counts as idle")
 	}
-	idle, err := parseMetrics(strings.NewReader(strings.ReplaceAll(page, `priority="0"} 2`, `priority="0"} 0`)))
+	idle, err := ParseMetrics(strings.NewReader(strings.ReplaceAll(page, `priority="0"} 2`, `priority="0"} 0`)))
 	if err != nil || idle.busy() {
 		t.Errorf("a manager with an empty queue counts as busy, error %v", err)
 	}
@@ -67,7 +67,7 @@ func TestParseMetricsRefuses(t *testing.T) {
 		{"it is no metrics page", "<html>no\n", `"<html>no" is no series with a value`},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
-			m, err := parseMetrics(strings.NewReader(tc.page))
+			m, err := ParseMetrics(strings.NewReader(tc.page))
 			if err == nil {
 				err = m.check()
 			}
