@@ -170,13 +170,15 @@ func TestConnectErrors(t *testing.T) {
 // A server that has to start is waited for.
 func TestConnectWaits(t *testing.T) {
 	server := postgres.Start(t).NewDatabase(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
 	late := *server
-	late.Port = deadPort(t)
+	late.Port = listener.Addr().(*net.TCPAddr).Port
 	client := newTestClient(t, app{"db": &late})
-	go func() {
-		time.Sleep(2 * connectInterval)
-		proxy(t, late.Port, server.Port)
-	}()
+	go proxy(t, listener, server.Port)
 	conn, err := client.Connect(t.Context(), Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -186,18 +188,19 @@ func TestConnectWaits(t *testing.T) {
 	}
 }
 
-// proxy passes connections on.
-func proxy(t *testing.T, from, to int) {
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", from))
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	for {
+// turnedAway is how many connections it takes until the server behind proxy has started: those of more than one attempt.
+const turnedAway = 5
+
+// proxy passes connections on, but for the first ones.
+func proxy(t *testing.T, listener net.Listener, to int) {
+	for number := 1; ; number++ {
 		in, err := listener.Accept()
 		if err != nil {
 			return
+		}
+		if number <= turnedAway {
+			_ = in.Close()
+			continue
 		}
 		out, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", to))
 		if err != nil {
